@@ -1,0 +1,179 @@
+package io.fraudlake.profile;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.api.ValidationException;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.catalog.DataTypeFactory;
+import org.apache.flink.table.data.ArrayData;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.functions.ProcessTableFunction;
+import org.apache.flink.table.types.DataType;
+import org.apache.flink.table.types.inference.StateTypeStrategy;
+import org.apache.flink.table.types.inference.StaticArgument;
+import org.apache.flink.table.types.inference.StaticArgumentTrait;
+import org.apache.flink.table.types.inference.TypeInference;
+import org.apache.flink.table.types.inference.TypeStrategies;
+
+/**
+ * What is known of each customer, put beside each of their transactions as features.
+ *
+ * <p>Two inputs, both by customer: a profile changes what is remembered, a transaction gets what is
+ * remembered at that moment. Neither waits for the other, so a quiet customers topic delays nothing
+ * and a change never rewrites the past. A profile older than the one remembered is ignored; one
+ * without a time (a tombstone) forgets the customer.
+ */
+public final class CustomerProfile extends ProcessTableFunction<RowData> {
+
+    private static final long serialVersionUID = 1L;
+    private static final byte VERSION = 1;
+    private static final Integer WHOLE = 0;
+
+    /** Everything numeric is kept, in this order; a new field goes to the end. */
+    private static final List<String> STORED =
+            List.of("max_speed_kmh", "home_latitude", "home_longitude");
+
+    private static final int UPDATED_AT = 1;
+    private static final int ATTRIBUTES = 2;
+    private static final DataType CUSTOMER =
+            DataTypes.ROW(
+                            DataTypes.FIELD("customer_id", DataTypes.STRING()),
+                            DataTypes.FIELD("updated_at", DataTypes.TIMESTAMP_LTZ(3)),
+                            DataTypes.FIELD("attributes", DataTypes.ARRAY(DataTypes.DOUBLE())))
+                    .bridgedTo(RowData.class);
+
+    private transient ByteReader in;
+    private transient ByteWriter out;
+    private transient FeatureArray features;
+    private transient RowData.FieldGetter[] forwarded;
+    private transient int[] wanted;
+    private transient double[] known;
+    private final double[] values = new double[STORED.size()];
+
+    @Override
+    public TypeInference getTypeInference(DataTypeFactory factory) {
+        LinkedHashMap<String, StateTypeStrategy> state = new LinkedHashMap<>();
+        state.put(
+                "state",
+                StateTypeStrategy.of(
+                        TypeStrategies.explicit(
+                                MapView.newMapViewDataType(DataTypes.INT(), DataTypes.BYTES())),
+                        Duration.ZERO));
+        EnumSet<StaticArgumentTrait> bySet = EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE);
+        return TypeInference.newBuilder()
+                .staticArguments(
+                        StaticArgument.table("r", EventRow.type(), false, bySet),
+                        StaticArgument.table("customers", CUSTOMER, false, bySet),
+                        StaticArgument.scalar(
+                                "plan", DataTypes.STRING().bridgedTo(StringData.class), false))
+                .stateTypeStrategies(state)
+                .outputTypeStrategy(
+                        call -> {
+                            call.getArgumentValue(2, String.class).ifPresent(CustomerProfile::wanted);
+                            return Optional.of(EventRow.typeWithout(EventRow.CUSTOMER_ID));
+                        })
+                .build();
+    }
+
+    public void eval(
+            MapView<Integer, byte[]> state, RowData r, RowData customers, StringData plan)
+            throws Exception {
+        if (wanted == null) {
+            open(plan.toString());
+        }
+        if (customers == null) {
+            collect(output(r, state.get(WHOLE)));
+        } else if (customers.isNullAt(UPDATED_AT)) {
+            state.remove(WHOLE);
+        } else {
+            remember(state, customers);
+        }
+    }
+
+    private void open(String plan) {
+        wanted = wanted(plan);
+        in = new ByteReader();
+        out = new ByteWriter();
+        features = new FeatureArray();
+        forwarded = EventRow.gettersWithout(EventRow.CUSTOMER_ID);
+        known = new double[wanted.length];
+    }
+
+    /** The positions in STORED of the fields that the plan's attributes name, in the plan's order. */
+    private static int[] wanted(String plan) {
+        try {
+            JsonNode attributes = new ObjectMapper().readTree(plan).path("attributes");
+            int[] positions = new int[attributes.size()];
+            for (int i = 0; i < positions.length; i++) {
+                String field = attributes.get(i).path("field").asText();
+                positions[i] = STORED.indexOf(field);
+                if (positions[i] < 0) {
+                    throw new ValidationException(
+                            "customer attribute '" + field + "' is unknown; known: " + STORED);
+                }
+            }
+            return positions;
+        } catch (JsonProcessingException error) {
+            throw new ValidationException("the customer plan is not JSON: " + error.getMessage());
+        }
+    }
+
+    private void remember(MapView<Integer, byte[]> state, RowData customer) throws Exception {
+        long updatedAt = customer.getTimestamp(UPDATED_AT, 3).getMillisecond();
+        byte[] before = state.get(WHOLE);
+        if (before != null && readUpdatedAt(before) > updatedAt) {
+            return;
+        }
+        ArrayData values = customer.getArray(ATTRIBUTES);
+        out.reset();
+        out.int8(VERSION);
+        out.int64(updatedAt);
+        out.varlong(values.size());
+        for (int i = 0; i < values.size(); i++) {
+            out.float64(values.isNullAt(i) ? Double.NaN : values.getDouble(i));
+        }
+        state.put(WHOLE, out.toByteArray());
+    }
+
+    private long readUpdatedAt(byte[] bytes) {
+        in.wrap(bytes);
+        byte version = in.int8();
+        if (version != VERSION) {
+            throw new IllegalStateException(
+                    "customer state of version " + version + "; this kernel reads " + VERSION);
+        }
+        return in.int64();
+    }
+
+    private RowData output(RowData r, byte[] bytes) {
+        Arrays.fill(known, Double.NaN);
+        Arrays.fill(values, Double.NaN);
+        if (bytes != null) {
+            readUpdatedAt(bytes);
+            int stored = in.varint();
+            for (int i = 0; i < stored; i++) {
+                values[i] = in.float64();
+            }
+            for (int i = 0; i < wanted.length; i++) {
+                known[i] = values[wanted[i]];
+            }
+        }
+        GenericRowData row = new GenericRowData(forwarded.length);
+        for (int i = 0; i < forwarded.length; i++) {
+            row.setField(i, forwarded[i].getFieldOrNull(r));
+        }
+        ArrayData before = r.isNullAt(EventRow.FEATURES) ? null : r.getArray(EventRow.FEATURES);
+        row.setField(EventRow.FEATURES - 1, features.concat(before, known));
+        return row;
+    }
+}

@@ -1,0 +1,118 @@
+package io.fraudlake.profile;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.table.api.ValidationException;
+
+/** What one stage computes, as the planner wrote it from {@code pipelines/features.toml}. */
+final class Plan {
+
+    private static final int VERSION = 1;
+
+    enum Aggregate {
+        COUNT,
+        SUM,
+        MEAN,
+        STDDEV,
+        MIN,
+        MAX,
+        DISTINCT,
+        FIRST_SEEN,
+        TRAVEL_KM,
+        TRAVEL_GAP_MIN,
+        TRAVEL_KMH;
+
+        boolean isWindowed() {
+            return compareTo(DISTINCT) <= 0;
+        }
+    }
+
+    /** Filter and category are positions, -1 where the feature has none; windows are in ms. */
+    record Feature(
+            String name,
+            Aggregate aggregate,
+            long windowMs,
+            int filter,
+            int category,
+            boolean excludesCurrent) {}
+
+    final long horizonMs;
+    final int placeFilter;
+    final int categories;
+    final List<Feature> features;
+
+    private Plan(JsonNode json) {
+        if (json.path("version").asInt() != VERSION) {
+            throw new ValidationException(
+                    "feature plan version must be " + VERSION + ", not " + json.path("version"));
+        }
+        horizonMs = json.path("horizon_ms").asLong();
+        placeFilter = json.path("place_filter").asInt(-1);
+        categories = json.path("categories").size();
+        features = new ArrayList<>();
+        json.path("features").forEach(node -> features.add(feature(node)));
+    }
+
+    /** Throws ValidationException, with a sentence, for a plan this kernel cannot compute. */
+    static Plan parse(String json) {
+        try {
+            return new Plan(new ObjectMapper().readTree(json));
+        } catch (JsonProcessingException error) {
+            throw new ValidationException("the feature plan is not JSON: " + error.getMessage());
+        }
+    }
+
+    private Feature feature(JsonNode node) {
+        String name = node.path("name").asText();
+        Feature feature =
+                new Feature(
+                        name,
+                        aggregate(name, node.path("aggregate").asText()),
+                        node.path("window_ms").asLong(),
+                        node.path("filter").asInt(-1),
+                        node.path("category").asInt(-1),
+                        node.path("exclude_current").asBoolean());
+        if (feature.aggregate().isWindowed() && !(feature.windowMs() > 0)) {
+            throw new ValidationException("feature '" + name + "' needs a window above 0 ms");
+        }
+        boolean needsCategory =
+                feature.aggregate() == Aggregate.DISTINCT
+                        || feature.aggregate() == Aggregate.FIRST_SEEN;
+        if (needsCategory && (feature.category() < 0 || feature.category() >= categories)) {
+            throw new ValidationException("feature '" + name + "' names no category of the plan");
+        }
+        return feature;
+    }
+
+    private static Aggregate aggregate(String feature, String name) {
+        for (Aggregate known : Aggregate.values()) {
+            if (known.name().equalsIgnoreCase(name)) {
+                return known;
+            }
+        }
+        throw new ValidationException(
+                "feature '" + feature + "': unknown aggregate '" + name + "'; known: "
+                        + List.of(Aggregate.values()));
+    }
+
+    /** The windows in use, shortest first. */
+    long[] windows() {
+        TreeSet<Long> windows = new TreeSet<>();
+        features.stream().filter(f -> f.aggregate().isWindowed()).forEach(f -> windows.add(f.windowMs()));
+        return windows.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    /** Categories that features of one kind look at, in ascending order. */
+    int[] categoriesOf(Aggregate aggregate) {
+        return features.stream()
+                .filter(f -> f.aggregate() == aggregate)
+                .mapToInt(Feature::category)
+                .distinct()
+                .sorted()
+                .toArray();
+    }
+}

@@ -1,0 +1,200 @@
+"""The job's tables: Kafka topics as Flink sees them, as DDL text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipelines.fx import FxTable
+from pipelines.settings import KafkaSettings
+
+# A record's clock may run ahead of Kafka's by this much; beyond, it is a dead letter.
+FUTURE_LIMIT = "INTERVAL '10' MINUTE"
+
+# Below the broker's own limit of 15 minutes, above the longest outage that loses nothing.
+TRANSACTION_TIMEOUT_MS = 840_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a source table and its SQL type."""
+
+    name: str
+    type: str
+
+    def __str__(self) -> str:
+        return f"`{self.name}` {self.type}"
+
+
+def quote(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def transactions(kafka: KafkaSettings, *, group: str, columns: Iterable[Column], fx: FxTable) -> str:
+    """The source of transactions: contract columns, the bytes as they came, and any fault.
+
+    It goes on from the offsets that the job's group committed with its last checkpoint, else from
+    the beginning: a job started without its state decides nothing twice.
+    """
+    rates = ",".join(f"{currency}={rate}" for currency, rate in fx.rates.items())
+    return _table(
+        "transactions",
+        [
+            *columns,
+            Column(name="raw", type="BYTES"),
+            Column(name="fault", type="STRING"),
+            Column(name="fault_detail", type="STRING"),
+            Column(name="record_key", type="BYTES"),
+            Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
+            Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
+            Column(name="kafka_time", type="TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"),
+        ],
+        {
+            **_source(kafka, kafka.topics().transactions.name, group),
+            "scan.startup.mode": "group-offsets",
+            "properties.auto.offset.reset": "earliest",
+            "value.fraudlake.contract": "transaction",
+            "value.fraudlake.rates": rates,
+        },
+        # One wrong clock must not move the watermark of all: it never leads Kafka's own time.
+        watermark=(
+            f"`event_time` AS CASE WHEN `event_time` <= `kafka_time` + {FUTURE_LIMIT} "
+            "THEN `event_time` - INTERVAL '5' SECOND END"
+        ),
+    )
+
+
+def customers(kafka: KafkaSettings, *, group: str) -> str:
+    """The source of customer profiles, read from the beginning; the state holds the newest."""
+    return _table(
+        "customers",
+        [
+            Column(name="customer_id", type="STRING"),
+            Column(name="updated_at", type="TIMESTAMP_LTZ(3)"),
+            Column(name="max_speed_kmh", type="DOUBLE"),
+            Column(name="home_latitude", type="DOUBLE"),
+            Column(name="home_longitude", type="DOUBLE"),
+            Column(name="raw", type="BYTES"),
+            Column(name="fault", type="STRING"),
+            Column(name="fault_detail", type="STRING"),
+            Column(name="record_key", type="BYTES"),
+            Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
+            Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
+        ],
+        {
+            **_source(kafka, kafka.topics().customers.name, f"{group}-customers"),
+            "scan.startup.mode": "earliest-offset",
+            "value.fraudlake.contract": "customer",
+        },
+    )
+
+
+def _source(kafka: KafkaSettings, topic: str, group: str) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "topic": topic,
+        "properties.bootstrap.servers": kafka.bootstrap_servers,
+        "properties.group.id": group,
+        "properties.isolation.level": "read_committed",
+        "key.format": "raw",
+        "key.fields": "record_key",
+        "value.format": "fraudlake",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+
+
+def outbox(kafka: KafkaSettings, *, job: str, features: Iterable[str]) -> str:
+    """The sink of decisions and alerts: one Kafka transaction holds both.
+
+    ``features``: ``name:kind`` in the order of the feature array.
+    """
+    topics = kafka.topics()
+    rules = "ARRAY<ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, `because` STRING>>"
+    opening = "ROW<`decision_id` STRING, `transaction_id` STRING, `event_time` TIMESTAMP_LTZ(3)>"
+    alert = (
+        "ROW<`alert_id` STRING, `sequence` BIGINT, `card_id` STRING, `customer_id` STRING, "
+        "`opened_at` TIMESTAMP_LTZ(3), `updated_at` TIMESTAMP_LTZ(3), `decisions` BIGINT, "
+        "`money_at_risk` DOUBLE, `base_currency` STRING, `score` DOUBLE, `band` STRING, "
+        f"`ruleset` STRING, `rules` {rules}, `opening` {opening}>"
+    )
+    return _table(
+        "outbox",
+        [
+            Column(name="topic", type="STRING NOT NULL METADATA"),
+            Column(name="record_key", type="STRING"),
+            Column(name="decision_id", type="STRING"),
+            Column(name="transaction", type="BYTES"),
+            Column(name="base_amount", type="DOUBLE"),
+            Column(name="base_currency", type="STRING"),
+            Column(name="features", type="ARRAY<DOUBLE>"),
+            Column(name="score", type="DOUBLE"),
+            Column(name="band", type="STRING"),
+            Column(name="rules_fired", type="ARRAY<STRING>"),
+            Column(name="ruleset", type="STRING"),
+            Column(name="model", type="STRING"),
+            Column(name="is_late", type="BOOLEAN"),
+            Column(name="is_duplicate", type="BOOLEAN"),
+            Column(name="duplicate_of_offset", type="BIGINT"),
+            Column(name="previous_transaction_id", type="STRING"),
+            Column(name="source", type="ROW<`topic` STRING, `partition` INT, `offset` BIGINT>"),
+            Column(name="decided_at", type="TIMESTAMP_LTZ(3)"),
+            Column(name="alert_id", type="STRING"),
+            Column(name="alert", type=alert),
+        ],
+        {
+            **_sink(kafka, f"{topics.decisions.name};{topics.alerts.name}", f"{job}-outbox"),
+            "value.format": "fraudlake",
+            "value.fraudlake.features": ";".join(features),
+        },
+    )
+
+
+def dead_letters(kafka: KafkaSettings, *, job: str) -> str:
+    """The sink of records that break their contract, under their own key."""
+    return _table(
+        "dead_letters",
+        [
+            Column(name="record_key", type="BYTES"),
+            Column(name="stage", type="STRING"),
+            Column(name="reason", type="STRING"),
+            Column(name="detail", type="STRING"),
+            Column(name="original", type="BYTES"),
+            Column(name="topic", type="STRING"),
+            Column(name="partition", type="INT"),
+            Column(name="offset", type="BIGINT"),
+            Column(name="failed_at", type="TIMESTAMP_LTZ(3)"),
+        ],
+        {
+            **_sink(kafka, kafka.topics().dead_letters.name, f"{job}-dead-letters"),
+            "value.format": "json",
+            "value.json.timestamp-format.standard": "ISO-8601",
+        },
+    )
+
+
+def _sink(kafka: KafkaSettings, topic: str, prefix: str) -> dict[str, str]:
+    return {
+        "connector": "kafka",
+        "topic": topic,
+        "properties.bootstrap.servers": kafka.bootstrap_servers,
+        "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
+        "sink.delivery-guarantee": "exactly-once",
+        # No prefix may begin another: the connector aborts by prefix.
+        "sink.transactional-id-prefix": f"{prefix}.",
+        "key.format": "raw",
+        "key.fields": "record_key",
+        "value.fields-include": "EXCEPT_KEY",
+    }
+
+
+def _table(
+    name: str, columns: Iterable[Column], options: Mapping[str, str], watermark: str | None = None
+) -> str:
+    lines = [str(column) for column in columns]
+    if watermark is not None:
+        lines.append(f"WATERMARK FOR {watermark}")
+    settings = [f"{quote(key)} = {quote(value)}" for key, value in options.items()]
+    body = ",\n  ".join(lines)
+    tail = ",\n  ".join(settings)
+    return f"CREATE TEMPORARY TABLE `{name}` (\n  {body}\n) WITH (\n  {tail}\n)"

@@ -1,0 +1,205 @@
+"""Flink's REST API: the state of the cluster and of the job, and stopping with a savepoint.
+
+The edge to Flink for everything outside its own environment; by the standard library, so that it
+runs in both. Questions are cheap and time out quickly.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.errors import JobError, TransientError
+
+REQUEST_SECONDS = 5.0
+RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One job as the cluster lists it."""
+
+    job_id: str
+    name: str
+    state: str
+    started_ms: int
+    duration_ms: int
+
+    @property
+    def is_active(self) -> bool:
+        """True while the cluster runs it or tries to."""
+        return self.state in RUNNING_STATES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoints:
+    """How checkpointing of a job goes."""
+
+    completed: int
+    failed: int
+    restored: int
+    latest_ms: int | None
+    """When the newest completed one was finished, on Flink's clock."""
+    latest_bytes: int | None
+    latest_duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """What the cluster has to offer."""
+
+    version: str
+    taskmanagers: int
+    slots_total: int
+    slots_free: int
+
+
+class FlinkRest:
+    """A client of one cluster."""
+
+    def __init__(self, rest_url: str) -> None:
+        self._url = rest_url.rstrip("/")
+
+    def cluster(self) -> Cluster:
+        """The cluster's size; TransientError when it does not answer."""
+        answer = self._get("/overview")
+        return Cluster(
+            version=answer["flink-version"],
+            taskmanagers=answer["taskmanagers"],
+            slots_total=answer["slots-total"],
+            slots_free=answer["slots-available"],
+        )
+
+    def jobs(self, name: str) -> list[Job]:
+        """All jobs of a name, the newest first."""
+        jobs = [
+            Job(
+                job_id=item["jid"],
+                name=item["name"],
+                state=item["state"],
+                started_ms=item["start-time"],
+                duration_ms=item["duration"],
+            )
+            for item in self._get("/jobs/overview")["jobs"]
+            if item["name"] == name
+        ]
+        return sorted(jobs, key=lambda job: job.started_ms, reverse=True)
+
+    def active_job(self, name: str) -> Job | None:
+        """The job of that name that runs or restarts; None if there is none."""
+        return next((job for job in self.jobs(name) if job.is_active), None)
+
+    def parameters(self, job_id: str) -> dict[str, str]:
+        """What the submitter wrote into the job: its rule set."""
+        config = self._get(f"/jobs/{job_id}/config").get("execution-config", {})
+        return dict(config.get("user-config", {}))
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        """How checkpointing goes."""
+        answer = self._get(f"/jobs/{job_id}/checkpoints")
+        latest = answer["latest"]["completed"]
+        return Checkpoints(
+            completed=answer["counts"]["completed"],
+            failed=answer["counts"]["failed"],
+            restored=answer["counts"]["restored"],
+            latest_ms=None if latest is None else latest["latest_ack_timestamp"],
+            latest_bytes=None if latest is None else latest["state_size"],
+            latest_duration_ms=None if latest is None else latest["end_to_end_duration"],
+        )
+
+    def root_cause(self, job_id: str) -> str | None:
+        """The first line of the newest failure, if any."""
+        history = self._get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
+        return history[0]["stacktrace"].splitlines()[0] if history else None
+
+    def are_tasks_running(self, job_id: str) -> bool:
+        """True when every task of the job runs."""
+        vertices = self._get(f"/jobs/{job_id}")["vertices"]
+        return all(vertex["status"] == "RUNNING" for vertex in vertices)
+
+    def stop(self, job_id: str, *, wait_seconds: float) -> str:
+        """Stop with a savepoint; its path. The job goes on where the savepoint fails."""
+        request = self._post(f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+        deadline = time.monotonic() + wait_seconds
+        while time.monotonic() < deadline:
+            answer = self._get(f"/jobs/{job_id}/savepoints/{request}")
+            if answer["status"]["id"] == "COMPLETED":
+                return _savepoint_of(answer["operation"], job_id)
+            time.sleep(0.2)
+        msg = f"job {job_id} made no savepoint within {wait_seconds:.0f} s; it may still stop"
+        raise JobError(msg)
+
+    def cancel(self, job_id: str) -> None:
+        """End a job without a savepoint; its newest checkpoint stays."""
+        self._request("PATCH", f"/jobs/{job_id}?mode=cancel", None)
+
+    def await_job(
+        self, job_id: str, is_reached: Callable[[Job], bool], *, wait_seconds: float
+    ) -> Job:
+        """Poll until the job is as wanted; JobError names its state and cause otherwise."""
+        deadline = time.monotonic() + wait_seconds
+        while True:
+            answer = self._get(f"/jobs/{job_id}")
+            job = Job(
+                job_id=job_id,
+                name=answer["name"],
+                state=answer["state"],
+                started_ms=answer["start-time"],
+                duration_ms=answer["duration"],
+            )
+            if is_reached(job):
+                return job
+            if time.monotonic() > deadline or not job.is_active:
+                cause = self.root_cause(job_id) or "no failure is recorded"
+                msg = f"job {job_id} is {job.state}: {cause}. Its page: {self._url}/#/job/{job_id}"
+                raise JobError(msg)
+            time.sleep(0.2)
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return self._request("GET", path, None)
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._request("POST", path, body)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - the scheme comes from the settings
+            self._url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            msg = f"Flink refused {method} {path}: {error.code} {_reason(error)}"
+            raise JobError(msg) from error
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            msg = (
+                f"no Flink cluster answers at {self._url}: {error}. "
+                "Start the local one with `fraudlake up`, or set FRAUDLAKE_FLINK_REST_URL"
+            )
+            raise TransientError(msg) from error
+        parsed: dict[str, Any] = json.loads(content) if content else {}
+        return parsed
+
+
+def _savepoint_of(operation: dict[str, Any], job_id: str) -> str:
+    if "location" in operation:
+        return str(operation["location"])
+    cause = operation.get("failure-cause", {}).get("stack-trace", "no cause given").splitlines()[0]
+    msg = f"job {job_id} could not make its savepoint and goes on: {cause}"
+    raise JobError(msg)
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        errors = json.loads(error.read())["errors"]
+    except (ValueError, KeyError, TypeError):
+        return error.reason
+    return "; ".join(str(item).splitlines()[0] for item in errors)
