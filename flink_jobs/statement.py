@@ -7,17 +7,23 @@ refused before anything is stopped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.columns import Column as RuleColumn
+from pipelines.columns import transaction_columns
+from pipelines.rules import CompiledRuleset, Ruleset, compile_filter, compile_rules
 
 from flink_jobs import tables
 from flink_jobs.tables import Column, quote
-from pipelines.columns import Column as RuleColumn
-from pipelines.columns import transaction_columns
-from pipelines.features import Features, Stage
-from pipelines.fx import FxTable
-from pipelines.rules import CompiledRuleset, Ruleset, compile_filter, compile_rules
-from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.features import Features, Stage
+
+    from pipelines.fx import FxTable
+    from pipelines.settings import Settings
 
 EVENT_COLUMNS = (
     "card_id",
@@ -237,16 +243,16 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
         "CAST(`amount_minor` AS DOUBLE) / 1e2 AS `base_amount`",
     ]
     # `latitude` and `longitude` stand in the event row already, under their own names.
-    body = ",\n  ".join(item for item in columns if not item.endswith(("`latitude`", "`longitude`")))
+    body = ",\n  ".join(
+        item for item in columns if not item.endswith(("`latitude`", "`longitude`"))
+    )
     kept = [name for name in EVENT_COLUMNS if name not in ("numbers", "texts", "hashes", "flags")]
     rest = ", ".join(f"`{name}`" for name in (*kept, *VERDICT_COLUMNS))
     return f"named AS (SELECT\n  {rest},\n  {body}\nFROM profiled)"
 
 
 def _fired(compiled: CompiledRuleset) -> str:
-    fired = [
-        f"NOT `is_duplicate` AND {rule.fires} AS `fired_{rule.id}`" for rule in compiled.rules
-    ]
+    fired = [f"NOT `is_duplicate` AND {rule.fires} AS `fired_{rule.id}`" for rule in compiled.rules]
     body = ",\n  ".join(["*", *fired])
     return f"fired AS (SELECT {body}\nFROM named)"
 

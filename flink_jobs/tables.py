@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipelines.fx import FxTable
-from pipelines.settings import KafkaSettings
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pipelines.fx import FxTable
+    from pipelines.settings import KafkaSettings
 
 # A record's clock may run ahead of Kafka's by this much; beyond, it is a dead letter.
 FUTURE_LIMIT = "INTERVAL '10' MINUTE"
@@ -31,7 +34,9 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def transactions(kafka: KafkaSettings, *, group: str, columns: Iterable[Column], fx: FxTable) -> str:
+def transactions(
+    kafka: KafkaSettings, *, group: str, columns: Iterable[Column], fx: FxTable
+) -> str:
     """The source of transactions: contract columns, the bytes as they came, and any fault.
 
     It goes on from the offsets that the job's group committed with its last checkpoint, else from
@@ -88,6 +93,19 @@ def customers(kafka: KafkaSettings, *, group: str) -> str:
             "value.fraudlake.contract": "customer",
         },
     )
+
+
+def pass_through(kafka: KafkaSettings, *, job: str) -> list[str]:
+    """Source and sink of the yardstick: raw bytes in, raw bytes out."""
+    group = f"{kafka.topic_prefix}{job}"
+    columns = [Column(name="record_key", type="BYTES"), Column(name="raw", type="BYTES")]
+    source = {
+        **_source(kafka, kafka.topics().transactions.name, group),
+        "scan.startup.mode": "earliest-offset",
+        "value.format": "raw",
+    }
+    sink = {**_sink(kafka, kafka.topics().decisions.name, group), "value.format": "raw"}
+    return [_table("pass_in", columns, source), _table("pass_out", columns, sink)]
 
 
 def _source(kafka: KafkaSettings, topic: str, group: str) -> dict[str, str]:

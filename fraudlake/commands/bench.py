@@ -1,12 +1,92 @@
-"""`fraudlake bench`."""
+"""``fraudlake bench``: how fast it is, on this machine, against a yardstick of the same run."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
+    from bench.stream import StreamBenchmark
+
+bench = typer.Typer(
+    name="bench",
+    help="Benchmarks: every figure beside a yardstick measured in the same run.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
-    """Hang the command on the application."""
+    """Hang the commands on the application."""
+    app.add_typer(bench)
+
+
+@bench.callback()
+def about() -> None:
+    """Keep `stream` a subcommand while it is the only one."""
+
+
+@bench.command()
+def stream(
+    records: Annotated[int, typer.Option(min=100_000, help="How many transactions.")] = 3_000_000,
+    cards: Annotated[int, typer.Option(min=1, help="On how many cards.")] = 50_000,
+    zipf: Annotated[float, typer.Option(min=0.0, help="Skew over cards; 0 is uniform.")] = 1.1,
+    ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "classic",
+    seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Records a second of the job, beside a job that passes the same bytes through.
+
+    Needs the servers (`fraudlake up --servers`) and a quiet machine.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from bench.stream import run_stream_benchmark
+    from pipelines.settings import Settings
+
+    bar = Progress(
+        TextColumn("{task.description:<20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        tasks: dict[str, int] = {}
+
+        def on_progress(step: str, done: int, total: int) -> None:
+            task = tasks.setdefault(step, -1)
+            if task < 0:
+                task = tasks[step] = bar.add_task(step, total=total)
+            bar.update(task, completed=done)  # type: ignore[arg-type]
+
+        result = run_stream_benchmark(
+            Settings.from_env(),
+            ruleset=ruleset,
+            records=records,
+            cards=cards,
+            zipf=zipf,
+            seed=seed,
+            on_progress=on_progress,
+        )
+    typer.echo(json.dumps({**asdict(result), "share": result.share})) if as_json else _show(result)
+
+
+def _show(result: StreamBenchmark) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        title=f"{result.records:,} transactions of {result.bytes_per_record:.0f} bytes on "
+        f"{result.cards:,} cards, {result.state_backend} state"
+    )
+    table.add_column("job")
+    table.add_column("records/s", justify="right")
+    table.add_column("CPU µs/record", justify="right")
+    for rate in (result.pass_through, result.fraud_detection):
+        table.add_row(rate.job, f"{rate.records_per_second:,.0f}", f"{rate.cpu_us_per_record:.1f}")
+    Console().print(table)
+    Console().print(f"the job reaches {result.share:.0%} of pass-through")

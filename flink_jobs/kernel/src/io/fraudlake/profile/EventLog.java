@@ -1,113 +1,86 @@
 package io.fraudlake.profile;
 
-import java.util.Arrays;
-
 /**
  * The events of one key within the longest window, oldest first; at most {@link #CAPACITY}.
  *
- * <p>Columns side by side: time, amount, filter flags, and the 32-bit hash of each category that a
- * distinct count looks at (0 stands for no value). Events of one instant keep their arrival order.
+ * <p>A record: 48 bits of time and 16 filter flags, the amount, and the 32-bit hash of each
+ * category that a distinct count looks at (0 stands for no value). Events of one instant keep their
+ * order of arrival.
  */
 final class EventLog {
 
     /** Beyond it the oldest event is dropped, so that no key grows without bound. */
     static final int CAPACITY = 1000;
 
-    final int categories;
-    int size;
-    long[] times = new long[64];
-    long[] amounts = new long[64];
-    int[] flags = new int[64];
-    int[][] hashes;
+    static final int FIXED_WIDTH = 16;
+    static final int MAX_FILTERS = 16;
 
-    EventLog(int categories) {
-        this.categories = categories;
-        this.hashes = new int[categories][64];
+    private final Section records;
+    private final ProfileLayout layout;
+
+    EventLog(Section records, ProfileLayout layout) {
+        this.records = records;
+        this.layout = layout;
+    }
+
+    int count() {
+        return records.count();
+    }
+
+    long time(int i) {
+        return Bytes.getLong(records.bytes(), records.at(i)) >> 16;
+    }
+
+    int flags(int i) {
+        return (int) Bytes.getLong(records.bytes(), records.at(i)) & 0xFFFF;
+    }
+
+    long amount(int i) {
+        return Bytes.getLong(records.bytes(), records.at(i) + 8);
+    }
+
+    int hash(int i, int column) {
+        return Bytes.getInt(records.bytes(), records.at(i) + FIXED_WIDTH + 4 * column);
     }
 
     /** The position behind all events at {@code time} or earlier. */
     int positionAfter(long time) {
-        int position = size;
-        while (position > 0 && times[position - 1] > time) {
+        int position = count();
+        while (position > 0 && time(position - 1) > time) {
             position--;
         }
         return position;
     }
 
-    /** Makes room at a position; the caller fills the columns. */
-    void insert(int position, long time, long amount, int flag) {
-        reserve(size + 1);
-        int moved = size - position;
-        if (moved > 0) {
-            System.arraycopy(times, position, times, position + 1, moved);
-            System.arraycopy(amounts, position, amounts, position + 1, moved);
-            System.arraycopy(flags, position, flags, position + 1, moved);
-            for (int[] column : hashes) {
-                System.arraycopy(column, position, column, position + 1, moved);
-            }
-        }
-        times[position] = time;
-        amounts[position] = amount;
-        flags[position] = flag;
-        size++;
-    }
-
-    /** Forgets events at or before {@code time}, and the oldest beyond the capacity. */
-    void forget(long time) {
-        int gone = Math.max(0, size - CAPACITY);
-        while (gone < size && times[gone] <= time) {
-            gone++;
-        }
-        if (gone == 0) {
-            return;
-        }
-        size -= gone;
-        System.arraycopy(times, gone, times, 0, size);
-        System.arraycopy(amounts, gone, amounts, 0, size);
-        System.arraycopy(flags, gone, flags, 0, size);
-        for (int[] column : hashes) {
-            System.arraycopy(column, gone, column, 0, size);
+    /** {@code hashes}: one for each logged category. */
+    void insert(int position, long time, int flags, long amount, int[] hashes) {
+        int at = position == count() ? records.append() : records.insert(position);
+        byte[] bytes = records.bytes();
+        Bytes.putLong(bytes, at, time << 16 | flags & 0xFFFF);
+        Bytes.putLong(bytes, at + 8, amount);
+        for (int c = 0; c < layout.logged().length; c++) {
+            Bytes.putInt(bytes, at + FIXED_WIDTH + 4 * c, hashes[c]);
         }
     }
 
-    void read(ByteReader in) {
-        size = in.varint();
-        reserve(size);
-        long time = 0;
-        for (int i = 0; i < size; i++) {
-            time += in.varlong();
-            times[i] = time;
-            amounts[i] = in.varlong();
-            flags[i] = in.varint();
-            for (int[] column : hashes) {
-                column[i] = in.int32();
-            }
-        }
+    void dropFirst(int gone) {
+        records.dropFirst(gone);
     }
 
-    void write(ByteWriter out) {
-        out.varlong(size);
-        long time = 0;
-        for (int i = 0; i < size; i++) {
-            out.varlong(times[i] - time);
-            time = times[i];
-            out.varlong(amounts[i]);
-            out.varlong(flags[i]);
-            for (int[] column : hashes) {
-                out.int32(column[i]);
+    /** Appends an event of a log with another layout; what that one does not know is empty. */
+    void copyFrom(EventLog other, int i) {
+        int flags = 0;
+        for (int f = 0; f < layout.filters().length; f++) {
+            int same = ProfileLayout.indexOf(other.layout.filters(), layout.filters()[f]);
+            if (same >= 0 && (other.flags(i) >>> same & 1) != 0) {
+                flags |= 1 << f;
             }
         }
-    }
-
-    private void reserve(int wanted) {
-        if (wanted > times.length) {
-            int length = Math.max(wanted, times.length * 2);
-            times = Arrays.copyOf(times, length);
-            amounts = Arrays.copyOf(amounts, length);
-            flags = Arrays.copyOf(flags, length);
-            for (int c = 0; c < hashes.length; c++) {
-                hashes[c] = Arrays.copyOf(hashes[c], length);
-            }
+        int[] hashes = new int[layout.logged().length];
+        for (int c = 0; c < hashes.length; c++) {
+            int same = ProfileLayout.indexOf(other.layout.logged(), layout.logged()[c]);
+            hashes[c] = same < 0 ? 0 : other.hash(i, same);
         }
+        insert(count(), other.time(i), flags, other.amount(i), hashes);
     }
 }

@@ -1,6 +1,7 @@
 package io.fraudlake.profile;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
@@ -42,8 +43,10 @@ final class Plan {
 
     final long horizonMs;
     final int placeFilter;
-    final int categories;
+    final List<String> filters;
+    final List<String> categories;
     final List<Feature> features;
+    private final int fingerprint;
 
     private Plan(JsonNode json) {
         if (json.path("version").asInt() != VERSION) {
@@ -52,9 +55,21 @@ final class Plan {
         }
         horizonMs = json.path("horizon_ms").asLong();
         placeFilter = json.path("place_filter").asInt(-1);
-        categories = json.path("categories").size();
+        filters = names(json.path("filters"));
+        categories = names(json.path("categories"));
+        if (filters.size() > EventLog.MAX_FILTERS) {
+            throw new ValidationException(
+                    "a stage can have " + EventLog.MAX_FILTERS + " filters, not " + filters.size());
+        }
         features = new ArrayList<>();
         json.path("features").forEach(node -> features.add(feature(node)));
+        fingerprint = json.toString().hashCode();
+    }
+
+    private static List<String> names(JsonNode array) {
+        List<String> names = new ArrayList<>();
+        array.forEach(node -> names.add(node.asText()));
+        return names;
     }
 
     /** Throws ValidationException, with a sentence, for a plan this kernel cannot compute. */
@@ -82,7 +97,7 @@ final class Plan {
         boolean needsCategory =
                 feature.aggregate() == Aggregate.DISTINCT
                         || feature.aggregate() == Aggregate.FIRST_SEEN;
-        if (needsCategory && (feature.category() < 0 || feature.category() >= categories)) {
+        if (needsCategory && (feature.category() < 0 || feature.category() >= categories.size())) {
             throw new ValidationException("feature '" + name + "' names no category of the plan");
         }
         return feature;
@@ -104,6 +119,15 @@ final class Plan {
         TreeSet<Long> windows = new TreeSet<>();
         features.stream().filter(f -> f.aggregate().isWindowed()).forEach(f -> windows.add(f.windowMs()));
         return windows.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    /** Differs between plans whose profiles are laid out, or aggregated, differently. */
+    int fingerprint() {
+        return fingerprint;
+    }
+
+    List<String> namesOf(Aggregate aggregate) {
+        return Arrays.stream(categoriesOf(aggregate)).mapToObj(categories::get).toList();
     }
 
     /** Categories that features of one kind look at, in ascending order. */

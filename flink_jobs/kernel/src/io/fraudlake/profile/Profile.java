@@ -91,11 +91,7 @@ public final class Profile extends ProcessTableFunction<RowData> {
             open(plan.toString());
         }
         fill(r);
-        byte[] before = state.get(WHOLE);
-        byte[] after = kernel.process(before, event, verdict);
-        if (after != before) {
-            state.put(WHOLE, after);
-        }
+        state.put(WHOLE, kernel.process(state.get(WHOLE), event, verdict));
         collect(output(r));
     }
 

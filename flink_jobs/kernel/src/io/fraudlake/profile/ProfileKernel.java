@@ -1,7 +1,6 @@
 package io.fraudlake.profile;
 
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * One event against what its key remembers: features, lateness, repetition; then the new memory.
@@ -12,10 +11,14 @@ import java.util.List;
 public final class ProfileKernel {
 
     private final Plan plan;
-    private final ProfileState state;
-    private final WindowScan scan;
     private final int[] seenCategories;
     private final int[] loggedCategories;
+    private final int[] loggedHashes;
+    private final WindowAggregates windows;
+    private final ProfileState state;
+    private final RecentIds ids;
+    private final EventLog log;
+    private final SeenValues[] seen;
 
     /** What the kernel asks of an event; {@code hashes} holds 0 where a category has no value. */
     public static final class Event {
@@ -44,8 +47,13 @@ public final class ProfileKernel {
         plan = Plan.parse(planJson);
         seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN);
         loggedCategories = plan.categoriesOf(Plan.Aggregate.DISTINCT);
-        state = new ProfileState(seenCategories.length, loggedCategories.length);
-        scan = new WindowScan(plan, loggedCategories);
+        loggedHashes = new int[loggedCategories.length];
+        windows = new WindowAggregates(plan, loggedCategories);
+        ProfileLayout layout = ProfileLayout.of(plan);
+        state = new ProfileState(layout, windows.size());
+        ids = new RecentIds(state.ids);
+        log = new EventLog(state.events, layout);
+        seen = Arrays.stream(state.seen).map(SeenValues::new).toArray(SeenValues[]::new);
     }
 
     public int featureCount() {
@@ -53,86 +61,127 @@ public final class ProfileKernel {
     }
 
     public int categoryCount() {
-        return plan.categories;
+        return plan.categories.size();
     }
 
-    /** The key's new bytes, or {@code before} itself where the event changes nothing. */
-    public byte[] process(byte[] before, Event event, Verdict verdict) {
-        state.read(before);
-        long newest = Math.max(state.newest, event.time);
+    /** The key's bytes after the event: often the same array, changed; null stays for no key. */
+    public byte[] process(byte[] stored, Event event, Verdict verdict) {
+        if (state.open(stored)) {
+            windows.attach(state);
+            windows.rebuild(log, log.count(), state.newest());
+        }
         Arrays.fill(verdict.features, Double.NaN);
         verdict.previousTransactionId = null;
+        verdict.isLate = event.time < state.newest();
+        long newest = Math.max(state.newest(), event.time);
 
         // A repeat is decided once: it changes nothing, not even what counts as newest.
-        state.ids.forget(newest - RecentIds.MEMORY_MS);
-        verdict.duplicateOfOffset = state.ids.offsetOf(event.transactionHash);
+        verdict.duplicateOfOffset = ids.offsetOf(event.transactionHash, newest - RecentIds.MEMORY_MS);
         verdict.isDuplicate = verdict.duplicateOfOffset >= 0;
-        verdict.isLate = event.time < state.newest;
         if (verdict.isDuplicate) {
-            return before;
+            return state.bytes;
         }
-
-        state.newest = newest;
-        state.ids.add(event.transactionHash, newest, event.offset);
-        long horizon = newest - plan.horizonMs;
-        state.log.forget(horizon);
-        int position = append(event);
-        scan.run(state.log, position, verdict.features);
-        state.log.forget(horizon);
-        travel(event, verdict);
-        firstSeen(event, verdict);
-        return state.write();
+        state.setNewest(newest);
+        ids.add(event.transactionHash, newest, event.offset);
+        windowed(event, verdict, newest);
+        travelled(event, verdict);
+        firstSeen(event, verdict, newest);
+        return state.bytes;
     }
 
-    private int append(Event event) {
-        EventLog log = state.log;
+    private void windowed(Event event, Verdict verdict, long newest) {
+        for (int c = 0; c < loggedHashes.length; c++) {
+            loggedHashes[c] = shortHash(event.hashes[loggedCategories[c]]);
+        }
+        windows.attach(state);
+        windows.advance(log, newest);
+        if (verdict.isLate) {
+            insertLate(event, verdict, newest);
+        } else {
+            windows.readOff(verdict.features, true);
+            insert(log.count(), event);
+            windows.add(log);
+            windows.readOff(verdict.features, false);
+        }
+        forget(newest);
+    }
+
+    /** Decided as of its own time, over what has arrived; then the windows of now hold it too. */
+    private void insertLate(Event event, Verdict verdict, long newest) {
         int position = log.positionAfter(event.time);
-        log.insert(position, event.time, event.amountMinor, (int) event.flags);
-        for (int c = 0; c < loggedCategories.length; c++) {
-            log.hashes[c][position] = shortHash(event.hashes[loggedCategories[c]]);
-        }
-        return position;
+        windows.rebuild(log, position, event.time);
+        windows.readOff(verdict.features, true);
+        insert(position, event);
+        windows.rebuild(log, position + 1, event.time);
+        windows.readOff(verdict.features, false);
+        windows.rebuild(log, log.count(), newest);
     }
 
-    private void travel(Event event, Verdict verdict) {
+    private void insert(int position, Event event) {
+        log.insert(position, event.time, (int) event.flags, event.amountMinor, loggedHashes);
+        windows.attach(state);
+    }
+
+    /** Drops what has left the longest window, and the oldest beyond the capacity. */
+    private void forget(long newest) {
+        int gone = Math.max(0, log.count() - EventLog.CAPACITY);
+        while (gone < log.count() && log.time(gone) <= newest - plan.horizonMs) {
+            gone++;
+        }
+        if (gone > 0) {
+            windows.dropFirst(log, gone);
+            log.dropFirst(gone);
+        }
+    }
+
+    private void travelled(Event event, Verdict verdict) {
         boolean isPlace =
                 event.hasPlace
                         && (plan.placeFilter < 0 || (event.flags >>> plan.placeFilter & 1) != 0);
         if (!isPlace) {
             return;
         }
-        LastPlace last = state.place;
-        if (last.isBefore(event.time)) {
-            double km = last.kmTo(event.latitude, event.longitude);
-            List<Plan.Feature> features = plan.features;
-            for (int i = 0; i < features.size(); i++) {
-                switch (features.get(i).aggregate()) {
-                    case TRAVEL_KM -> verdict.features[i] = km;
-                    case TRAVEL_GAP_MIN -> verdict.features[i] = last.gapMinutes(event.time);
-                    case TRAVEL_KMH -> verdict.features[i] = last.kmh(km, event.time);
-                    default -> { }
-                }
-            }
-            verdict.previousTransactionId = last.transactionId;
+        boolean isOnward = state.hasPlace() && state.placeTime() <= event.time;
+        if (isOnward) {
+            travelFeatures(event, verdict.features);
+            verdict.previousTransactionId = state.placeTransactionId();
         }
-        if (!last.isKnown || last.time <= event.time) {
-            last.moveTo(event.time, event.latitude, event.longitude, event.transactionId);
+        if (isOnward || !state.hasPlace()) {
+            state.setPlace(event.time, event.latitude, event.longitude, event.transactionId);
         }
     }
 
-    private void firstSeen(Event event, Verdict verdict) {
+    private void travelFeatures(Event event, double[] features) {
+        long gapMs = event.time - state.placeTime();
+        double km =
+                Travel.km(
+                        state.placeLatitude(),
+                        state.placeLongitude(),
+                        event.latitude,
+                        event.longitude);
+        for (int i = 0; i < features.length; i++) {
+            switch (plan.features.get(i).aggregate()) {
+                case TRAVEL_KM -> features[i] = km;
+                case TRAVEL_GAP_MIN -> features[i] = gapMs / 60_000.0;
+                case TRAVEL_KMH -> features[i] = Travel.kmh(km, gapMs);
+                default -> { }
+            }
+        }
+    }
+
+    private void firstSeen(Event event, Verdict verdict, long newest) {
         for (int s = 0; s < seenCategories.length; s++) {
             int category = seenCategories[s];
             int hash = shortHash(event.hashes[category]);
             if (hash == 0) {
                 continue;
             }
-            boolean isNew = state.seen[s].add(hash, event.time, state.newest);
-            for (int i = 0; i < plan.features.size(); i++) {
+            double isNew = seen[s].add(hash, event.time, newest) ? 1 : 0;
+            for (int i = 0; i < verdict.features.length; i++) {
                 Plan.Feature feature = plan.features.get(i);
                 if (feature.aggregate() == Plan.Aggregate.FIRST_SEEN
                         && feature.category() == category) {
-                    verdict.features[i] = isNew ? 1 : 0;
+                    verdict.features[i] = isNew;
                 }
             }
         }

@@ -1,7 +1,5 @@
 package io.fraudlake.profile;
 
-import java.util.Arrays;
-
 /**
  * The transaction ids of the last 24 hours, as 64-bit hashes, in the order of arrival.
  *
@@ -11,79 +9,42 @@ import java.util.Arrays;
 final class RecentIds {
 
     static final int CAPACITY = 1000;
+    static final int WIDTH = 24;
     static final long MEMORY_MS = 24 * 3_600_000L;
 
-    private int size;
-    private long[] ids = new long[32];
-    private long[] seenAt = new long[32];
-    private long[] offsets = new long[32];
+    private final Section records;
 
-    /** The offset at which the id was decided, or -1. */
-    long offsetOf(long id) {
-        for (int i = size - 1; i >= 0; i--) {
-            if (ids[i] == id) {
-                return offsets[i];
+    RecentIds(Section records) {
+        this.records = records;
+    }
+
+    /** The offset at which the id was decided after {@code horizon}, or -1. */
+    long offsetOf(long id, long horizon) {
+        byte[] bytes = records.bytes();
+        for (int i = records.count() - 1, at = records.at(i); i >= 0; i--, at -= WIDTH) {
+            if (Bytes.getLong(bytes, at + 8) <= horizon) {
+                return -1; // the times only grow: all before it are older still
+            }
+            if (Bytes.getLong(bytes, at) == id) {
+                return Bytes.getLong(bytes, at + 16);
             }
         }
         return -1;
     }
 
     void add(long id, long newest, long offset) {
-        forget(newest - MEMORY_MS);
-        if (size == ids.length) {
-            ids = Arrays.copyOf(ids, size * 2);
-            seenAt = Arrays.copyOf(seenAt, size * 2);
-            offsets = Arrays.copyOf(offsets, size * 2);
-        }
-        ids[size] = id;
-        seenAt[size] = newest;
-        offsets[size] = offset;
-        size++;
-    }
-
-    /** Forgets what was seen at or before {@code time}, and makes room for one more. */
-    void forget(long time) {
-        int gone = Math.max(0, size + 1 - CAPACITY);
-        while (gone < size && seenAt[gone] <= time) {
+        int gone = Math.max(0, records.count() + 1 - CAPACITY);
+        while (gone < records.count()
+                && Bytes.getLong(records.bytes(), records.at(gone) + 8) <= newest - MEMORY_MS) {
             gone++;
         }
         if (gone > 0) {
-            size -= gone;
-            System.arraycopy(ids, gone, ids, 0, size);
-            System.arraycopy(seenAt, gone, seenAt, 0, size);
-            System.arraycopy(offsets, gone, offsets, 0, size);
+            records.dropFirst(gone);
         }
-    }
-
-    void read(ByteReader in) {
-        size = in.varint();
-        if (size > ids.length) {
-            ids = new long[size];
-            seenAt = new long[size];
-            offsets = new long[size];
-        }
-        long time = 0;
-        long offset = 0;
-        for (int i = 0; i < size; i++) {
-            ids[i] = in.int64();
-            time += in.varlong();
-            seenAt[i] = time;
-            offset += in.varlong();
-            offsets[i] = offset;
-        }
-    }
-
-    /** Both the times and the offsets only grow, so their differences are small. */
-    void write(ByteWriter out) {
-        out.varlong(size);
-        long time = 0;
-        long offset = 0;
-        for (int i = 0; i < size; i++) {
-            out.int64(ids[i]);
-            out.varlong(seenAt[i] - time);
-            time = seenAt[i];
-            out.varlong(offsets[i] - offset);
-            offset = offsets[i];
-        }
+        int at = records.append();
+        byte[] bytes = records.bytes();
+        Bytes.putLong(bytes, at, id);
+        Bytes.putLong(bytes, at + 8, newest);
+        Bytes.putLong(bytes, at + 16, offset);
     }
 }

@@ -10,62 +10,44 @@ package io.fraudlake.profile;
 final class SeenValues {
 
     static final int CAPACITY = 128;
+    static final int WIDTH = 12;
     static final long MEMORY_MS = 90 * 86_400_000L;
 
-    private int size;
-    private final int[] hashes = new int[CAPACITY];
-    private final long[] lastSeen = new long[CAPACITY];
+    private final Section records;
+
+    SeenValues(Section records) {
+        this.records = records;
+    }
 
     /** True when the value was unknown; it is known from now on. */
     boolean add(int hash, long time, long newest) {
-        forget(newest - MEMORY_MS);
-        for (int i = 0; i < size; i++) {
-            if (hashes[i] == hash) {
-                lastSeen[i] = Math.max(lastSeen[i], time);
+        int least = -1;
+        long leastTime = Long.MAX_VALUE;
+        for (int i = records.count() - 1; i >= 0; i--) {
+            int at = records.at(i);
+            long lastSeen = Bytes.getLong(records.bytes(), at + 4);
+            if (lastSeen <= newest - MEMORY_MS) {
+                records.remove(i);
+                if (least > i) {
+                    least--;
+                }
+                continue;
+            }
+            if (Bytes.getInt(records.bytes(), at) == hash) {
+                Bytes.putLong(records.bytes(), at + 4, Math.max(lastSeen, time));
                 return false;
             }
-        }
-        int slot = size < CAPACITY ? size++ : leastRecent();
-        hashes[slot] = hash;
-        lastSeen[slot] = time;
-        return true;
-    }
-
-    private void forget(long time) {
-        int kept = 0;
-        for (int i = 0; i < size; i++) {
-            if (lastSeen[i] > time) {
-                hashes[kept] = hashes[i];
-                lastSeen[kept] = lastSeen[i];
-                kept++;
-            }
-        }
-        size = kept;
-    }
-
-    private int leastRecent() {
-        int least = 0;
-        for (int i = 1; i < size; i++) {
-            if (lastSeen[i] < lastSeen[least]) {
+            if (lastSeen <= leastTime) {
+                leastTime = lastSeen;
                 least = i;
             }
         }
-        return least;
-    }
-
-    void read(ByteReader in, long newest) {
-        size = in.varint();
-        for (int i = 0; i < size; i++) {
-            hashes[i] = in.int32();
-            lastSeen[i] = newest - in.varlong();
+        if (records.count() >= CAPACITY) {
+            records.remove(least);
         }
-    }
-
-    void write(ByteWriter out, long newest) {
-        out.varlong(size);
-        for (int i = 0; i < size; i++) {
-            out.int32(hashes[i]);
-            out.varlong(newest - lastSeen[i]);
-        }
+        int at = records.append();
+        Bytes.putInt(records.bytes(), at, hash);
+        Bytes.putLong(records.bytes(), at + 4, time);
+        return true;
     }
 }

@@ -1,0 +1,173 @@
+"""How many transactions a second the job decides, beside a job that only passes bytes through.
+
+Both read the same topic, already full, on the same cluster, one after the other, exactly once. The
+rate is the slope between two points of a run, so that start-up and the JVM's warm-up stay out: the
+committed source offsets are sampled, and the first third of the records and the last tenth (where
+one partition may run alone) do not count. A yardstick of the same run is what makes the figure
+comparable between machines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psutil
+
+from bench.load import fill_topic
+from fraudlake.deployment import run_submission
+from pipelines.errors import JobError
+from pipelines.flink import FlinkRest
+from pipelines.kafka import create_topics, read_group_offsets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.settings import Settings
+
+POLL_SECONDS = 0.2
+LONGEST_RUN_SECONDS = 900.0
+FIRST_SHARE = 1 / 3
+LAST_SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What one job reached."""
+
+    job: str
+    records_per_second: float
+    cpu_us_per_record: float
+    """Of all processes on the machine, the broker included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamBenchmark:
+    """One run: the yardstick and the job, on the same bytes."""
+
+    records: int
+    cards: int
+    bytes_per_record: float
+    state_backend: str
+    pass_through: Rate
+    fraud_detection: Rate
+
+    @property
+    def share(self) -> float:
+        """The job's rate as a share of the yardstick's."""
+        return self.fraud_detection.records_per_second / self.pass_through.records_per_second
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    seconds: float
+    records: int
+    cpu_seconds: float
+
+
+def run_stream_benchmark(
+    settings: Settings,
+    *,
+    ruleset: str,
+    records: int,
+    cards: int,
+    zipf: float,
+    seed: int,
+    on_progress: Callable[[str, int, int], None],
+) -> StreamBenchmark:
+    """Fill a topic of its own, run both jobs over it, and leave nothing running.
+
+    ``on_progress`` hears of the step, the records done and their total.
+    """
+    prefix = f"bench{seed}-{int(time.time())}-"
+    kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
+    create_topics(kafka, kafka.topics().all())
+    size = fill_topic(
+        kafka,
+        count=records,
+        cards=cards,
+        zipf=zipf,
+        seed=seed,
+        on_progress=lambda sent: on_progress("filling the topic", sent, records),
+    )
+    rates = []
+    for name, module, words in (
+        ("pass-through", "flink_jobs.pass_through", []),
+        ("fraud-detection", "flink_jobs.fraud_detection", ["--ruleset", ruleset]),
+    ):
+        own = dataclasses.replace(
+            settings,
+            kafka=kafka,
+            flink=dataclasses.replace(settings.flink, job_name=f"bench-{name}"),
+        )
+        rates.append(_measure(own, name, module, words, records, on_progress))
+    return StreamBenchmark(
+        records=records,
+        cards=cards,
+        bytes_per_record=size,
+        state_backend=settings.flink.state_backend,
+        pass_through=rates[0],
+        fraud_detection=rates[1],
+    )
+
+
+def _measure(
+    settings: Settings,
+    name: str,
+    module: str,
+    words: list[str],
+    records: int,
+    on_progress: Callable[[str, int, int], None],
+) -> Rate:
+    rest = FlinkRest(settings.flink.rest_url)
+    job_id = run_submission(settings, module, words)["job_id"]
+    try:
+        samples = _watch(settings, rest, job_id, records, lambda n: on_progress(name, n, records))
+    finally:
+        rest.cancel(job_id)
+    return _slope(name, samples, records)
+
+
+def _watch(
+    settings: Settings,
+    rest: FlinkRest,
+    job_id: str,
+    records: int,
+    on_progress: Callable[[int], None],
+) -> list[_Sample]:
+    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
+    topic = settings.kafka.topics().transactions.name
+    samples: list[_Sample] = []
+    deadline = time.monotonic() + LONGEST_RUN_SECONDS
+    while time.monotonic() < deadline:
+        done = sum(read_group_offsets(settings.kafka, group, topic).values())
+        if not samples or done != samples[-1].records:
+            samples.append(_Sample(time.monotonic(), done, _cpu_seconds()))
+            on_progress(done)
+        if done >= records:
+            return samples
+        time.sleep(POLL_SECONDS)
+    cause = rest.root_cause(job_id) or "it is only slow"
+    msg = f"job {job_id} did not read {records} records in {LONGEST_RUN_SECONDS:.0f} s: {cause}"
+    raise JobError(msg)
+
+
+def _cpu_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.system + getattr(times, "softirq", 0.0))
+
+
+def _slope(name: str, samples: list[_Sample], records: int) -> Rate:
+    first = next(sample for sample in samples if sample.records >= records * FIRST_SHARE)
+    last = next(sample for sample in samples if sample.records >= records * LAST_SHARE)
+    done = last.records - first.records
+    if done <= 0:
+        msg = f"{name} was too quick to measure: send more than {records} records"
+        raise JobError(msg)
+    return Rate(
+        job=name,
+        records_per_second=done / (last.seconds - first.seconds),
+        cpu_us_per_record=(last.cpu_seconds - first.cpu_seconds) * 1e6 / done,
+    )
