@@ -12,12 +12,11 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.features import load_features
-from pipelines.rules import load_ruleset
-
 from flink_jobs.statement import Statement, write_statement
 from pipelines.errors import FraudlakeError
+from pipelines.features import load_features
 from pipelines.fx import load_fx
+from pipelines.rules import load_ruleset
 from pipelines.settings import Settings
 
 REFUSED = 2

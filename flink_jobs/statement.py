@@ -10,18 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.columns import Column as RuleColumn
-from pipelines.columns import transaction_columns
-from pipelines.rules import CompiledRuleset, Ruleset, compile_filter, compile_rules
-
 from flink_jobs import tables
 from flink_jobs.tables import Column, quote
+from pipelines.columns import Column as RuleColumn
+from pipelines.columns import transaction_columns
+from pipelines.expressions.rendering import render_condition
+from pipelines.expressions.tree import columns_of
+from pipelines.rules import CompiledRuleset, Ruleset, compile_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.features import Features, Stage
-
     from pipelines.fx import FxTable
     from pipelines.settings import Settings
 
@@ -77,15 +77,14 @@ def write_statement(
     used = _used_columns(ruleset, stages)
     group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
     compiled = compile_rules(ruleset, "flink")
+    columns = _source_columns(used, stages)
     setup = [
         *_functions(has_customers=has_customers),
-        tables.transactions(
-            settings.kafka, group=group, columns=_source_columns(used, stages), fx=fx
-        ),
+        tables.transactions(settings.kafka, group=group, columns=columns, fx=fx),
         *([tables.customers(settings.kafka, group=group)] if has_customers else []),
         tables.outbox(settings.kafka, job=group, features=_feature_kinds(stages)),
         tables.dead_letters(settings.kafka, job=group),
-        _arrived(),
+        _arrived(columns),
         _events(used, stages),
         *([_customer_profiles()] if has_customers else []),
     ]
@@ -114,8 +113,8 @@ def _source_columns(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> list
     names = ["transaction_id", "card_id", "customer_id"]
     texts = {column.name for column in used if column.type == "text"}
     for stage in stages:
-        for predicate in stage.filters.values():
-            texts |= predicate.columns
+        for item in stage.filters:
+            texts |= columns_of(item.condition)
     categories = [name for stage in stages for name in stage.categories]
     numbers = [column.name for column in used if column.type == "number"]
     return [
@@ -148,12 +147,22 @@ def _functions(*, has_customers: bool) -> list[str]:
     ]
 
 
-def _arrived() -> str:
+def _arrived(columns: Sequence[Column]) -> str:
+    """Every record, with the defaults of its optional fields and the reason it cannot be decided."""
+    defaults = {column.name: column.default for column in transaction_columns() if column.default}
+    values = [
+        f"COALESCE(`{column.name}`, {quote(defaults[column.name])}) AS `{column.name}`"
+        if column.name in defaults
+        else f"`{column.name}`"
+        for column in columns
+    ]
+    body = ", ".join([*values, *(f"`{name}`" for name in tables.RECORD_COLUMNS)])
     return (
-        "CREATE TEMPORARY VIEW arrived AS SELECT *,\n"
+        f"CREATE TEMPORARY VIEW arrived AS SELECT {body},\n"
+        "  CAST(`base_amount_minor` AS DOUBLE) / 1e2 AS `base_amount`,\n"
         "  CASE WHEN `fault` IS NOT NULL THEN `fault`\n"
         f"    WHEN `event_time` > `kafka_time` + {tables.FUTURE_LIMIT} "
-        "THEN 'event_time_in_future' END AS reason\n"
+        "THEN 'event_time_in_future' END AS `reason`\n"
         "FROM transactions"
     )
 
@@ -161,13 +170,13 @@ def _arrived() -> str:
 def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     card = stages[-1]
     flags = [
-        f"CASE WHEN {compile_filter(predicate, 'flink')} THEN CAST({1 << bit} AS BIGINT) "
+        f"CASE WHEN {render_condition(item.condition, 'flink')} THEN CAST({1 << bit} AS BIGINT) "
         "ELSE CAST(0 AS BIGINT) END"
-        for bit, predicate in enumerate(card.filters.values())
+        for bit, item in enumerate(card.filters)
     ]
     hashes = [f"`{name}_hash`" for name in card.categories]
-    numbers = [_with_default(column) for column in used if column.type == "number"]
-    texts = [_with_default(column) for column in used if column.type == "text"]
+    numbers = [f"`{column.name}`" for column in used if column.type == "number"]
+    texts = [f"`{column.name}`" for column in used if column.type == "text"]
     values = {
         "amount_minor": "`base_amount_minor`",
         "flags": " + ".join(flags) or "CAST(0 AS BIGINT)",
@@ -178,13 +187,7 @@ def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     }
     columns = [f"{values.get(name, f'`{name}`')} AS `{name}`" for name in EVENT_COLUMNS]
     body = ",\n  ".join(columns)
-    return f"CREATE TEMPORARY VIEW events AS SELECT\n  {body}\nFROM arrived WHERE reason IS NULL"
-
-
-def _with_default(column: RuleColumn) -> str:
-    if column.default is None:
-        return f"`{column.name}`"
-    return f"COALESCE(`{column.name}`, {quote(column.default)})"
+    return f"CREATE TEMPORARY VIEW events AS SELECT\n  {body}\nFROM arrived WHERE `reason` IS NULL"
 
 
 def _array(items: Sequence[str], type_of_item: str) -> str:
@@ -335,7 +338,7 @@ def _digest(parts: Sequence[str]) -> str:
 def _insert_dead_letters(settings: Settings, *, has_customers: bool) -> str:
     topics = settings.kafka.topics()
     letters = [
-        _letters("arrived WHERE reason IS NOT NULL", topics.transactions.name, "reason"),
+        _letters("arrived WHERE `reason` IS NOT NULL", topics.transactions.name, "`reason`"),
     ]
     if has_customers:
         letters.append(

@@ -18,6 +18,18 @@ FUTURE_LIMIT = "INTERVAL '10' MINUTE"
 TRANSACTION_TIMEOUT_MS = 840_000
 
 
+RECORD_COLUMNS = (
+    "raw",
+    "fault",
+    "fault_detail",
+    "record_key",
+    "source_partition",
+    "source_offset",
+    "kafka_time",
+)
+"""What the source adds to the fields of the contract."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column of a source table and its SQL type."""

@@ -10,11 +10,13 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import JobError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 REQUEST_SECONDS = 5.0
 RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING"})
@@ -167,7 +169,7 @@ class FlinkRest:
         return self._request("POST", path, body)
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        request = urllib.request.Request(  # noqa: S310 - the scheme comes from the settings
+        request = urllib.request.Request(
             self._url + path,
             method=method,
             data=None if body is None else json.dumps(body).encode(),

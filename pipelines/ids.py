@@ -1,7 +1,7 @@
 """Ids that are hashes of what they stand for: no clock, no random number.
 
-The same record gives the same id, whoever computes it and however often; the Java encoder and the
-sinks follow the same recipe, which is SHA-256 over the parts joined by a line feed, cut to 128 bits.
+The same record gives the same id, whoever computes it and however often. The recipe, which the Java
+encoder and the sinks follow too: SHA-256 over the parts joined by a line feed, cut to 128 bits.
 """
 
 from __future__ import annotations

@@ -1,9 +1,15 @@
-"""The one module that talks to Kafka's admin and hands out clients with the right settings."""
+"""The one module that talks to Kafka's admin and hands out clients with the right settings.
+
+Every request has a time limit, and every failure is a TransientError (no answer, or a broker that
+is busy, starting or moving a coordinator: try again) or a TerminalError (it will not get better).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import time
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -14,13 +20,53 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import NewTopic
 
-from pipelines.errors import TerminalError, TransientError
-from pipelines.settings import KafkaSettings
-from pipelines.topics import Topic
+from pipelines.errors import FraudlakeError, TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
+
+    from pipelines.settings import KafkaSettings
+    from pipelines.topics import Topic
 
 REQUEST_SECONDS = 10.0
+BUSY_TRIES = 3
+BUSY_PAUSE_SECONDS = 0.3
+
+_BUSY = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._WAIT_COORD,
+    }
+)
+"""Answers of a broker that has just started, or has not heard of a new topic yet."""
+_AWAY = frozenset(
+    {
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._MSG_TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._TRANSPORT,
+    }
+)
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +115,8 @@ def connect_consumer(settings: KafkaSettings, *, group: str, **extra: object) ->
 def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]:
     """Create the topics that are missing; the names of those created. Idempotent.
 
-    An existing topic with another number of partitions is refused: a card's records would no
-    longer stay in one order. Raises TransientError when the broker cannot be reached.
+    Returns when the broker lists them all. An existing topic with another number of partitions is
+    refused: a card's records would no longer stay in one order.
     """
     admin = connect_admin(settings)
     existing = list_partitions(settings)
@@ -78,26 +124,41 @@ def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]
     for topic in topics:
         if topic.name in existing:
             _check_partitions(topic, existing[topic.name])
-            continue
-        wanted = NewTopic(topic.name, num_partitions=topic.partitions, config=topic.config())
-        try:
-            admin.create_topics([wanted])[topic.name].result(REQUEST_SECONDS)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                msg = f"topic {topic.name} could not be created: {error.args[0].str()}"
-                raise TerminalError(msg) from error
-        else:
+        elif _create_topic(admin, topic):
             created.append(topic.name)
+    _await_listed(settings, created)
     return created
+
+
+def _create_topic(admin: AdminClient, topic: Topic) -> bool:
+    """False when somebody else created it in the meantime."""
+    wanted = NewTopic(topic.name, num_partitions=topic.partitions, config=topic.config())
+    future = admin.create_topics([wanted])[topic.name]
+    try:
+        _await_answer(future, f"creating topic {topic.name}")
+    except FraudlakeError as error:
+        if _code(error.__cause__) == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise
+    return True
 
 
 def _check_partitions(topic: Topic, found: int) -> None:
     if found != topic.partitions:
         msg = (
-            f"topic {topic.name} has {found} partitions, the settings say {topic.partitions}. "
-            f"Set FRAUDLAKE_KAFKA_PARTITIONS={found}, or choose another FRAUDLAKE_KAFKA_TOPIC_PREFIX"
+            f"topic {topic.name} has {found} partitions, the settings say {topic.partitions}. Set "
+            f"FRAUDLAKE_KAFKA_PARTITIONS={found}, or choose another FRAUDLAKE_KAFKA_TOPIC_PREFIX"
         )
         raise TerminalError(msg)
+
+
+def _await_listed(settings: KafkaSettings, names: list[str]) -> None:
+    deadline = time.monotonic() + REQUEST_SECONDS
+    while missing := sorted(set(names) - list_partitions(settings).keys()):
+        if time.monotonic() > deadline:
+            msg = f"the broker still does not list {', '.join(missing)}; try again"
+            raise TransientError(msg)
+        time.sleep(BUSY_PAUSE_SECONDS)
 
 
 def list_partitions(settings: KafkaSettings) -> dict[str, int]:
@@ -106,7 +167,7 @@ def list_partitions(settings: KafkaSettings) -> dict[str, int]:
         metadata = connect_admin(settings).list_topics(timeout=REQUEST_SECONDS)
     except KafkaException as error:
         msg = (
-            f"no Kafka broker answers at {settings.bootstrap_servers}: {error.args[0].str()}. "
+            f"no Kafka broker answers at {settings.bootstrap_servers}: {_sentence(error)}. "
             "Start the local one with `fraudlake up`, or set FRAUDLAKE_KAFKA_BOOTSTRAP_SERVERS"
         )
         raise TransientError(msg) from error
@@ -117,34 +178,87 @@ def read_offsets(settings: KafkaSettings, topic: str) -> dict[int, OffsetRange]:
     """What each partition of ``topic`` holds of committed records; empty if it does not exist."""
     count = list_partitions(settings).get(topic, 0)
     parts = [TopicPartition(topic, partition) for partition in range(count)]
+    if not parts:
+        return {}
     admin = connect_admin(settings)
-    starts = _list_offsets(admin, {part: OffsetSpec.earliest() for part in parts})
-    ends = _list_offsets(admin, {part: OffsetSpec.latest() for part in parts})
+    first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    starts = _retry_busy(lambda: _list_offsets(admin, parts, first))
+    ends = _retry_busy(lambda: _list_offsets(admin, parts, last))
     return {part: OffsetRange(start=starts[part], end=ends[part]) for part in starts}
 
 
 def _list_offsets(
-    admin: AdminClient, wanted: Mapping[TopicPartition, OffsetSpec]
+    admin: AdminClient, parts: list[TopicPartition], which: OffsetSpec
 ) -> dict[int, int]:
-    if not wanted:
-        return {}
     futures = admin.list_offsets(
-        dict(wanted),
+        dict.fromkeys(parts, which),
         isolation_level=IsolationLevel.READ_COMMITTED,
         request_timeout=REQUEST_SECONDS,
     )
     return {
-        part.partition: future.result(REQUEST_SECONDS).offset for part, future in futures.items()
+        part.partition: _await_answer(future, f"reading the offsets of {part.topic}").offset
+        for part, future in futures.items()
     }
 
 
 def read_group_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
-    """The next offset a consumer group would read of each partition; absent where none is stored."""
-    request = [ConsumerGroupTopicPartitions(group)]
+    """The next offset a consumer group would read of each partition.
+
+    A partition for which none is stored is absent.
+    """
     # The client must outlive its futures: a collected one never answers.
     admin = connect_admin(settings)
-    futures = admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS)
-    stored = futures[group].result(REQUEST_SECONDS).topic_partitions
+    stored = _retry_busy(lambda: _list_group_offsets(admin, group))
     return {
         part.partition: part.offset for part in stored if part.topic == topic and part.offset >= 0
     }
+
+
+def _list_group_offsets(admin: AdminClient, group: str) -> list[TopicPartition]:
+    request = [ConsumerGroupTopicPartitions(group)]
+    futures = admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS)
+    answer = _await_answer(futures[group], f"reading the offsets of group {group}")
+    stored: list[TopicPartition] = answer.topic_partitions
+    for part in stored:
+        if part.error is not None:
+            raise explain(KafkaException(part.error), f"reading the offsets of group {group}")
+    return stored
+
+
+def explain(error: KafkaException, doing: str) -> FraudlakeError:
+    """``error`` as ours: TransientError where another try may help, else TerminalError."""
+    code = _code(error)
+    sentence = f"{doing} failed: {_sentence(error)}"
+    if code in _BUSY or code in _AWAY or error.args[0].retriable():
+        return TransientError(f"{sentence}; try again when the broker is up and settled")
+    return TerminalError(sentence)
+
+
+def _await_answer(future: Future[_Answer], doing: str) -> _Answer:
+    try:
+        # The broker's own limit comes first; this one is for a client that never answers.
+        return future.result(REQUEST_SECONDS * 1.5)
+    except FutureTimeoutError as error:
+        msg = f"{doing} took longer than {REQUEST_SECONDS * 1.5:.0f} s; try again"
+        raise TransientError(msg) from error
+    except KafkaException as error:
+        raise explain(error, doing) from error
+
+
+def _retry_busy(ask: Callable[[], _Answer]) -> _Answer:
+    for _ in range(BUSY_TRIES - 1):
+        try:
+            return ask()
+        except TransientError as error:
+            if _code(error.__cause__) not in _BUSY:
+                raise
+            time.sleep(BUSY_PAUSE_SECONDS)
+    return ask()
+
+
+def _code(error: BaseException | None) -> int | None:
+    return error.args[0].code() if isinstance(error, KafkaException) else None
+
+
+def _sentence(error: KafkaException) -> str:
+    return str(error.args[0].str())

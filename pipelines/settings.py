@@ -14,13 +14,15 @@ import difflib
 import os
 import tomllib
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pipelines.errors import SettingsError
 from pipelines.topics import Topics, declare_topics
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONFIG_VARIABLE = "FRAUDLAKE_CONFIG"
 CONFIG_FILE = "fraudlake.toml"
@@ -45,6 +47,9 @@ class Secret(str):
         return str.__str__(self)
 
 
+NOT_SET = Secret("")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackSettings:
     """The local stack of real servers: where it lives and how much it may use."""
@@ -56,6 +61,7 @@ class StackSettings:
     kafka_port: int = 9092
     kafka_controller_port: int = 9093
     flink_port: int = 8081
+    flink_rpc_port: int = 6123
     elasticsearch_port: int = 9200
     elasticsearch_transport_port: int = 9300
     dagster_port: int = 3000
@@ -102,6 +108,8 @@ class FlinkSettings:
     checkpoint_interval_ms: int = 1000
     checkpoint_dir: str = ""
     """Where checkpoints and savepoints go; empty: ``<stack home>/flink``."""
+    python: str = ""
+    """The interpreter that has apache-flink; empty: ``.venv-flink`` beside the project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +123,8 @@ class ElasticsearchSettings:
     index: str = "fraud-alerts"
     """The alias searched, and the stem of the monthly indices behind it."""
     username: str = ""
-    password: Secret = Secret("")
-    api_key: Secret = Secret("")
+    password: Secret = NOT_SET
+    api_key: Secret = NOT_SET
     ca_certificate: str = ""
 
 
@@ -169,6 +177,20 @@ class Settings:
         if faults:
             raise SettingsError("; ".join(faults))
         return settings
+
+    def to_env(self) -> dict[str, str]:
+        """The environment that makes ``from_env`` give these settings, for a child process.
+
+        It holds the secrets in clear: hand it to a child, never write it down.
+        """
+        environ: dict[str, str] = {}
+        for part in fields(self):
+            section = getattr(self, part.name)
+            for item in fields(section):
+                value = getattr(section, item.name)
+                text = value.reveal() if isinstance(value, Secret) else str(value)
+                environ[f"FRAUDLAKE_{part.name}_{item.name}".upper()] = text
+        return environ
 
 
 _SECTIONS: tuple[type, ...] = (
