@@ -10,6 +10,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from fraudlake.commands import register_commands
 from pipelines.errors import FraudlakeError, SettingsError, TransientError
@@ -30,7 +31,8 @@ def main() -> None:
     try:
         app()
     except FraudlakeError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {error}", highlight=False)
+        text = escape(str(error))  # a path or a log line may look like markup
+        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {text}", highlight=False)
         sys.exit(_exit_code(error))
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted")

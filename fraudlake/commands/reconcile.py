@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipelines.settings import Settings
     from sinks.reconciliation.counts import Finding
 
 POLL_SECONDS = 1.0
@@ -33,19 +34,9 @@ def reconcile(
     Exit code 1 when something is missing or doubled; the first places and ids are named, as
     partition:offset. Example: fraudlake reconcile --wait 60
     """
-    from rich.console import Console
-
     from pipelines.settings import Settings
-    from sinks.reconciliation.counts import judge
-    from sinks.reconciliation.evidence import gather
 
-    settings = Settings.from_env()
-    deadline = time.monotonic() + wait
-    with Console(stderr=True).status("reading the topics, the table and the index"):
-        findings = judge(gather(settings))
-        while not is_balanced(findings) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-            findings = judge(gather(settings))
+    findings = await_balance(Settings.from_env(), wait_seconds=wait)
     if as_json:
         answer = {"balanced": is_balanced(findings), "findings": [asdict(f) for f in findings]}
         typer.echo(json.dumps(answer))
@@ -53,6 +44,22 @@ def reconcile(
         show_findings(findings)
     if not is_balanced(findings):
         raise typer.Exit(1)
+
+
+def await_balance(settings: Settings, *, wait_seconds: float) -> Sequence[Finding]:
+    """Reconcile until everything balances or the time is up; the last findings."""
+    from rich.console import Console
+
+    from sinks.reconciliation.counts import judge
+    from sinks.reconciliation.evidence import gather
+
+    deadline = time.monotonic() + wait_seconds
+    with Console(stderr=True).status("reading the topics, the table and the index"):
+        findings = judge(gather(settings))
+        while not is_balanced(findings) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            findings = judge(gather(settings))
+    return findings
 
 
 def is_balanced(findings: Sequence[Finding]) -> bool:

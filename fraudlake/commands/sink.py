@@ -1,12 +1,83 @@
-"""`fraudlake sink`."""
+"""``fraudlake sink``: run one of the two sinks in the foreground."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
+    import threading
 
 
 def register(app: typer.Typer) -> None:
-    """Hang the command on the application."""
+    """Hang the command group on the application."""
+    group = typer.Typer(
+        help="Run a sink in the foreground, until interrupted. `fraudlake up` runs both for you.",
+        no_args_is_help=True,
+    )
+    group.command()(lakehouse)
+    group.command()(alerts)
+    app.add_typer(group, name="sink")
+
+
+def lakehouse(
+    accept_gap: Annotated[
+        bool,
+        typer.Option(
+            "--accept-gap",
+            help="Start even where records are gone from Kafka that the tables do not have.",
+        ),
+    ] = False,
+) -> None:
+    """Store decisions, labels and dead letters in Iceberg, each record in exactly one row.
+
+    Goes on where the tables end, however it was stopped. SIGTERM or Ctrl-C commits what was read.
+
+    Example: FRAUDLAKE_LAKEHOUSE_COMMIT_SECONDS=60 fraudlake sink lakehouse
+    """
+    from pipelines.settings import Settings
+    from sinks.lakehouse.run import run
+
+    settings = Settings.from_env()
+    _configure_logging()
+    run(settings, stop=_stop_on_signal(), accept_gap=accept_gap)
+
+
+def alerts() -> None:
+    """Index alerts for investigators in Elasticsearch; what they write there is kept.
+
+    Example: fraudlake sink alerts
+    """
+    from pipelines.settings import Settings
+    from sinks.alerts.run import run
+
+    settings = Settings.from_env()
+    _configure_logging()
+    run(settings, stop=_stop_on_signal())
+
+
+def _configure_logging() -> None:
+    import logging
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    # Each request of the Elasticsearch client would be a line of its own.
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+
+
+def _stop_on_signal() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; a second one ends the process at once."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    return stop

@@ -72,9 +72,9 @@ def down(
     """
     from rich.console import Console
 
-    from fraudlake.stack.lifecycle import stop_stack
     from fraudlake.stack.progress import Progress
     from fraudlake.stack.purge import purge_stack
+    from fraudlake.stack.shutdown import stop_stack
     from pipelines.settings import Settings
 
     console = Console()

@@ -112,16 +112,21 @@ def _skip_space(text: str, at: int) -> int:
     return at
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def _write(value: Any) -> str:
+    if type(value) is str:  # most values; RawJson is one of its own
+        return _encode(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_write(name)}:{_write(v)}" for name, v in value.items()) + "}"
+        return f"{{{','.join([f'{_encode(name)}:{_write(v)}' for name, v in value.items()])}}}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_write, value)) + "]"
+        return f"[{','.join(map(_write, value))}]"
     if isinstance(value, RawJson):
         return str(value)
     if isinstance(value, Decimal):
         return str(value) if value.is_finite() else f"{value:f}".replace("Infinity", _BEYOND)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _encode(value)
 
 
 _BEYOND = "1E+1000000000000000000"

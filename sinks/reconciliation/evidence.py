@@ -6,6 +6,7 @@ running stream can be reconciled. Memory: one byte for each offset, and the aler
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.settings import KafkaSettings, Settings
 
 BATCH = 5000
+POLL_SECONDS = 0.2
 IDLE_SECONDS = 30.0
 
 
@@ -95,9 +97,13 @@ def _read_topic(kafka: KafkaSettings, topic: str, on_message: Callable[[Message]
     )
     try:
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in left])
+        deadline = time.monotonic() + IDLE_SECONDS
         while left:
-            batch = consumer.consume(BATCH, IDLE_SECONDS)
-            if not batch:
+            # consume() waits for a full batch or the time: keep the time short.
+            batch = consumer.consume(BATCH, POLL_SECONDS)
+            if batch:
+                deadline = time.monotonic() + IDLE_SECONDS
+            elif time.monotonic() > deadline:
                 msg = f"topic {topic}: the broker sent nothing for {IDLE_SECONDS:.0f} s"
                 raise TransientError(msg)
             for message in batch:

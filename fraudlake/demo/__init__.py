@@ -1,0 +1,1 @@
+"""The demo: labelled traffic through the real pipeline, watched from outside."""

@@ -1,0 +1,110 @@
+"""Whether a part of the stack really answers, asked the way its users will ask."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaException
+
+from fraudlake.stack.flink import taskmanager_names
+from fraudlake.stack.ports import port_answers
+from fraudlake.stack.workers import DAGSTER
+from pipelines.kafka import connect_admin
+
+if TYPE_CHECKING:
+    from pipelines.settings import KafkaSettings, Settings
+
+PROBE_SECONDS = 3.0
+
+
+def answers(part: str, settings: Settings, *, dagster_url: str = "") -> bool:
+    """Whether ``part`` does its work now. The sinks have no door: for them this is always true."""
+    if part == "kafka":
+        return kafka_answers(settings.kafka)
+    if part == "elasticsearch":
+        return elasticsearch_answers(settings)
+    if part == "jobmanager":
+        return get_json(f"{settings.flink.rest_url}/overview") is not None
+    if part == DAGSTER:
+        return get_json(f"{dagster_url}/server_info") is not None
+    if part in taskmanager_names(settings):
+        return part in registered_taskmanagers(settings)
+    return True
+
+
+def kafka_answers(kafka: KafkaSettings) -> bool:
+    """Whether the broker lists its topics."""
+    host, _, port = kafka.bootstrap_servers.split(",")[0].rpartition(":")
+    local = host in ("127.0.0.1", "localhost")
+    if local and not port_answers(int(port)):
+        return False  # spares the client's own, longer wait
+    try:
+        connect_admin(kafka).list_topics(timeout=PROBE_SECONDS)
+    except KafkaException:
+        return False
+    return True
+
+
+def elasticsearch_answers(settings: Settings) -> bool:
+    """Whether the cluster is healthy enough to write; a locked door also counts as an answer."""
+    url = f"{settings.elasticsearch.url}/_cluster/health?wait_for_status=yellow&timeout=1s"
+    try:
+        with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as response:
+            return not json.load(response)["timed_out"]
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)
+    except (OSError, http.client.HTTPException, ValueError):
+        return False
+
+
+def registered_taskmanagers(settings: Settings) -> set[str]:
+    """The TaskManagers that the JobManager knows and whose slots it may use."""
+    found = get_json(f"{settings.flink.rest_url}/taskmanagers")
+    managers = [] if found is None else found["taskmanagers"]
+    return {item["id"] for item in managers if item["slotsNumber"] > 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobState:
+    """The newest job of the settings' name, as the JobManager sees it."""
+
+    id: str
+    state: str
+    uptime_seconds: int
+    all_tasks_run: bool
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether Flink itself still works on it, be it in a restart."""
+        return self.state not in ("FAILED", "CANCELED", "FINISHED", "SUSPENDED")
+
+
+def read_job(settings: Settings) -> JobState | None:
+    """The job; None: none of that name is known, or Flink is away."""
+    found = get_json(f"{settings.flink.rest_url}/jobs/overview")
+    jobs = [] if found is None else found["jobs"]
+    named = [job for job in jobs if job["name"] == settings.flink.job_name]
+    if not named:
+        return None
+    job = max(named, key=lambda item: int(item["start-time"]))
+    tasks = job["tasks"]
+    return JobState(
+        id=job["jid"],
+        state=job["state"],
+        uptime_seconds=job["duration"] // 1000,
+        all_tasks_run=job["state"] == "RUNNING" and tasks["running"] == tasks["total"] > 0,
+    )
+
+
+def get_json(url: str) -> Any:
+    """The JSON behind ``url``, or None if it does not answer so."""
+    try:
+        with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as response:
+            return json.load(response)
+    except (OSError, http.client.HTTPException, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""What Dagster loads: every definition found in these modules, left to right through the flow."""

@@ -1,0 +1,20 @@
+"""The outside systems, bound to the names under which the definitions ask for them."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.resources import AlertIndex, Broker, Stream, Traffic
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    """Nothing connects here: a resource reads the settings when it is used."""
+    return dg.Definitions(
+        resources={
+            "broker": Broker(),
+            "stream": Stream(),
+            "alert_index": AlertIndex(),
+            "traffic": Traffic(),
+        }
+    )

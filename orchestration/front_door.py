@@ -1,0 +1,108 @@
+"""Asking the command line, as a child process.
+
+The control plane shares no code with the stream: what needs Flink's environment, or runs for long,
+goes through ``fraudlake <command> --json``. Every line the child prints goes to the run's log; the
+last one that is a JSON object is its answer.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import FraudlakeError, TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+AWAY = 3
+"""The exit code that means: another system is away, worth another try."""
+STOP_SECONDS = 15.0
+FRONT_DOOR = (sys.executable, "-P", "-m", "fraudlake.cli")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandEnd:
+    """How a command ended."""
+
+    exit_code: int
+    answer: Mapping[str, Any] | None
+    last_words: str
+    """The last line that was not JSON: where the command failed, its sentence."""
+
+
+def ask(
+    *words: str, log: Callable[[str], object], program: tuple[str, ...] = FRONT_DOOR
+) -> Mapping[str, Any]:
+    """Run ``fraudlake <words>`` to its end; its answer.
+
+    TransientError when it ends with the code for "away", TerminalError when it fails otherwise or
+    answers nothing. Interrupted, it stops the child first.
+    """
+    end = run_command((*program, *words), log=log)
+    command = f"fraudlake {' '.join(words)}"
+    if end.exit_code != 0:
+        raise _explain(command, end)
+    if end.answer is None:
+        msg = f"{command} ended well but answered nothing; it should print one JSON object"
+        raise TerminalError(msg)
+    return end.answer
+
+
+def run_command(command: tuple[str, ...], *, log: Callable[[str], object]) -> CommandEnd:
+    """Run a command to its end, handing each line it prints to ``log``."""
+    answer: Mapping[str, Any] | None = None
+    last_words = ""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    try:
+        assert child.stdout is not None
+        for line in map(str.rstrip, child.stdout):
+            if line == "":
+                continue
+            log(line)
+            found = _read_object(line)
+            answer = answer if found is None else found
+            last_words = line if found is None else last_words
+        exit_code = child.wait()
+    finally:
+        _end(child)
+    return CommandEnd(exit_code=exit_code, answer=answer, last_words=last_words)
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """See that the child is gone: a cancelled run must not leave a producer behind."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    if child.stdout is not None:
+        child.stdout.close()
+
+
+def _explain(command: str, end: CommandEnd) -> FraudlakeError:
+    sentence = end.last_words.removeprefix("error: ") or "no reason given"
+    msg = f"{command} failed with exit code {end.exit_code}: {sentence}"
+    return TransientError(msg) if end.exit_code == AWAY else TerminalError(msg)
+
+
+def _read_object(line: str) -> Mapping[str, Any] | None:
+    if not line.startswith("{"):
+        return None
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None

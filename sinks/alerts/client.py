@@ -1,0 +1,96 @@
+"""The Elasticsearch client with our settings, and its errors as our sentences.
+
+The client itself never retries: who calls it knows what a retry means.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from elastic_transport import OrjsonSerializer, TlsError
+from elastic_transport.client_utils import DEFAULT
+from elasticsearch import (
+    ApiError,
+    AuthenticationException,
+    AuthorizationException,
+    Elasticsearch,
+    NotFoundError,
+    TransportError,
+)
+
+from pipelines.errors import FraudlakeError, SettingsError, SinkError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import ElasticsearchSettings
+
+REQUEST_SECONDS = 30.0
+BUSY = frozenset({429, 502, 503, 504})
+"""Statuses that mean: later."""
+
+
+def connect(settings: ElasticsearchSettings) -> Elasticsearch:
+    """A client for the index; connects when first used."""
+    if settings.api_key.reveal() and settings.username:
+        msg = (
+            "FRAUDLAKE_ELASTICSEARCH_API_KEY and FRAUDLAKE_ELASTICSEARCH_USERNAME are both set: "
+            "keep one of them"
+        )
+        raise SettingsError(msg)
+    has_user = settings.username != ""
+    return Elasticsearch(
+        settings.url,
+        basic_auth=(settings.username, settings.password.reveal()) if has_user else None,
+        api_key=settings.api_key.reveal() or None,
+        ca_certs=settings.ca_certificate or DEFAULT,
+        serializer=OrjsonSerializer(),
+        request_timeout=REQUEST_SECONDS,
+        max_retries=0,
+        retry_on_timeout=False,
+    )
+
+
+@contextmanager
+def translate_errors(settings: ElasticsearchSettings) -> Iterator[None]:
+    """Errors of the client, raised inside, leave as TransientError or SinkError."""
+    try:
+        yield
+    except (ApiError, TransportError) as error:
+        raise explain(error, settings) from error
+
+
+def explain(error: ApiError | TransportError, settings: ElasticsearchSettings) -> FraudlakeError:
+    """What an error of the client means for us, in a sentence that says what to do."""
+    where = f"Elasticsearch at {settings.url}"
+    if isinstance(error, TlsError):
+        return SinkError(
+            f"{where} offers a certificate that is not trusted: {error.message}. "
+            "Name its authority in FRAUDLAKE_ELASTICSEARCH_CA_CERTIFICATE"
+        )
+    if isinstance(error, TransportError):
+        return TransientError(
+            f"{where} does not answer: {error.message.rpartition('): ')[2]}. "
+            "Start the local one with `fraudlake up`, or set FRAUDLAKE_ELASTICSEARCH_URL"
+        )
+    return _explain_status(error, where=where, index=settings.index)
+
+
+def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeError:
+    reason = f"{error.status_code} {error.message}"
+    if isinstance(error, AuthenticationException):
+        return SinkError(
+            f"{where} does not know us ({reason}). Check FRAUDLAKE_ELASTICSEARCH_USERNAME and "
+            "FRAUDLAKE_ELASTICSEARCH_PASSWORD, or FRAUDLAKE_ELASTICSEARCH_API_KEY"
+        )
+    if isinstance(error, AuthorizationException):
+        return SinkError(
+            f"{where} forbids this ({reason}). The user needs rights on the indices "
+            f"{index}-* and on their index template"
+        )
+    if isinstance(error, NotFoundError):
+        return SinkError(f"{where} has no such thing ({reason}); is {index} the index?")
+    if error.status_code in BUSY:
+        return TransientError(f"{where} is busy ({reason}); try again")
+    return SinkError(f"{where} refuses the request ({reason})")

@@ -1,0 +1,262 @@
+"""Decisions into rows, many at once: DuckDB reads the JSON, and says of which records it is sure.
+
+A record of which it is not sure (another layout, another type, money near a rounding edge,
+features that its neighbours do not have) goes through ``rows.py``, which is strict and slow. So
+what is taken here must be right; what is not taken here need not be wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sinks.lakehouse.records import Decoded, Records
+from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.tables import DECISIONS, FEATURE_NAME, FEATURES, MOST_FEATURES
+
+MEMORY_LIMIT = "512MB"
+# The layout of the encoder: these two pieces are where the transaction's own bytes begin and end.
+_HEAD = b'{"decision_id":"'
+_NECK = b'","transaction":{'
+_TAIL = b'},"base_amount":'
+_ID_END = len(_HEAD) + 32
+_TRANSACTION_START = _ID_END + len(_NECK) - 1
+
+_NUMBER = frozenset({"UBIGINT", "BIGINT", "DOUBLE"})
+_TEXT = frozenset({"VARCHAR"})
+_COUNT = frozenset({"UBIGINT"})
+_NULL = frozenset({"NULL"})
+
+_TRANSACTION: dict[str, tuple[str, frozenset[str]]] = {
+    **dict.fromkeys(
+        (
+            "transaction_id",
+            "card_id",
+            "customer_id",
+            "merchant_id",
+            "merchant_category",
+            "currency",
+            "channel",
+        ),
+        ("VARCHAR", _TEXT),
+    ),
+    "event_time": ("TIMESTAMPTZ", _TEXT),
+    "amount": ("DOUBLE", _NUMBER),
+    **dict.fromkeys(
+        (
+            "entry_mode",
+            "kind",
+            "status",
+            "decline_reason",
+            "country",
+            "device_id",
+            "ip_address",
+            "ip_country",
+            "billing_country",
+            "shipping_country",
+        ),
+        ("VARCHAR", _TEXT | _NULL),
+    ),
+    **dict.fromkeys(
+        (
+            "latitude",
+            "longitude",
+            "billing_latitude",
+            "billing_longitude",
+            "shipping_latitude",
+            "shipping_longitude",
+        ),
+        ("DOUBLE", _NUMBER | _NULL),
+    ),
+}
+_REST: dict[str, tuple[str, frozenset[str]]] = {
+    "base_amount": ("DOUBLE", _NUMBER),
+    "base_currency": ("VARCHAR", _TEXT),
+    "score": ("DOUBLE", _NUMBER),
+    "band": ("VARCHAR", _TEXT),
+    "ruleset": ("VARCHAR", _TEXT),
+    "model": ("VARCHAR", _TEXT | _NULL),
+    "is_late": ("BOOLEAN", frozenset({"BOOLEAN"})),
+    "is_duplicate": ("BOOLEAN", frozenset({"BOOLEAN"})),
+    "duplicate_of_offset": ("UBIGINT", _COUNT | _NULL),
+    "previous_transaction_id": ("VARCHAR", _TEXT | _NULL),
+    "decided_at": ("TIMESTAMPTZ", _TEXT),
+    "alert_id": ("VARCHAR", _TEXT | _NULL),
+}
+_SOURCE: dict[str, tuple[str, frozenset[str]]] = {
+    "topic": ("VARCHAR", _TEXT),
+    "partition": ("UBIGINT", _COUNT),
+    "offset": ("UBIGINT", _COUNT),
+}
+_NESTED = {"rules_fired": frozenset({"ARRAY"}), FEATURES: frozenset({"OBJECT"})}
+
+
+class DecisionDecoder:
+    """An open DuckDB, used by one thread."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._query = resources.files(__package__).joinpath("decode_decisions.sql").read_text()
+        self._verdicts: dict[tuple[str, str], bool] = {}
+
+    def close(self) -> None:
+        """Free its memory."""
+        self._connection.close()
+
+    def decode(self, records: Records) -> Decoded:
+        """Every record as a row of ``decisions`` or as a refusal."""
+        fast = self._decode_sure(records)
+        if fast is None:
+            return decode_rows(DECISIONS, records)
+        sure, taken = fast
+        slow = decode_rows(DECISIONS, records.select(set(range(len(records))) - taken))
+        return Decoded(rows=(sure, *slow.rows), refused=slow.refused)
+
+    def _decode_sure(self, records: Records) -> tuple[pa.Table, set[int]] | None:
+        """The rows one can be sure of, and which records they are; None if there are none."""
+        block, expected = _cut(records)
+        if block is None or expected is None:
+            return None
+        self._connection.register("block", block)
+        try:
+            found = self._connection.sql(self._query, params=_parameters(expected)).to_arrow_table()
+        except duckdb.InvalidInputException:
+            # json_valid and from_json are not quite at one about odd texts: no loss but of speed.
+            return None
+        finally:
+            self._connection.unregister("block")
+        found = found.filter(self._judge(found))
+        if found.num_rows == 0:
+            return None
+        return _to_rows(found, expected), set(found.column("row_index").to_pylist())
+
+    def _judge(self, found: pa.Table) -> pa.Array:
+        """True for each row whose JSON types are the contract's and whose doubles are finite."""
+        verdict = found.column("looks_right")
+        for name, members in (
+            ("transaction_types", _TRANSACTION_TYPES),
+            ("rest_types", _REST_TYPES),
+        ):
+            encoded = found.column(name).combine_chunks().dictionary_encode()
+            known = pa.array([self._is_right(text, members, name) for text in encoded.dictionary])
+            verdict = pc.and_(verdict, known.take(encoded.indices))
+        doubles = [name for name, (type_, _) in _TRANSACTION.items() if type_ == "DOUBLE"]
+        columns = [found.column(name) for name in doubles if name != "amount"]
+        columns += found.column(FEATURES).combine_chunks().flatten()
+        for column in columns:
+            verdict = pc.and_(verdict, pc.fill_null(pc.is_finite(column), True))
+        return verdict
+
+    def _is_right(self, text: pa.StringScalar, members: list[frozenset[str]], name: str) -> bool:
+        key = (name, text.as_py())
+        if key not in self._verdicts:
+            if len(self._verdicts) > 10_000:  # foreign records may come in any number of shapes
+                self._verdicts.clear()
+            types = key[1].strip("[]").replace("'", "").split(", ")
+            self._verdicts[key] = all(a in b for a, b in zip(types, members, strict=True))
+        return self._verdicts[key]
+
+
+_TRANSACTION_TYPES = [allowed for _, allowed in _TRANSACTION.values()]
+_REST_TYPES = [
+    *(allowed for _, allowed in _REST.values()),
+    *(allowed for _, allowed in _SOURCE.values()),
+    *_NESTED.values(),
+]
+
+
+def _cut(records: Records) -> tuple[pa.Table | None, list[str] | None]:
+    """The records whose layout is the encoder's, and the features of the first of them.
+
+    Each is cut where the transaction's own bytes begin and end. If both pieces are JSON, there was
+    only this one place to cut: the transaction is an object, and no member behind it can end with
+    the same bytes.
+    """
+    at, ids, transactions, rests = [], [], [], []
+    for index, value in enumerate(records.values):
+        if (
+            value is None
+            or not value.startswith(_HEAD)
+            or value[_ID_END : _TRANSACTION_START + 1] != _NECK
+        ):
+            continue
+        end = value.rfind(_TAIL) + 1
+        if end <= _TRANSACTION_START:
+            continue
+        at.append(index)
+        ids.append(value[len(_HEAD) : _ID_END])
+        transactions.append(value[_TRANSACTION_START:end])
+        rests.append(b"{" + value[end + 1 :])
+    expected = _features_of(rests[0]) if rests else None
+    if expected is None:
+        return None, None
+    try:
+        texts = [
+            pa.array(part, pa.binary()).cast(pa.string()) for part in (ids, transactions, rests)
+        ]
+    except pa.ArrowInvalid:  # somewhere in there is a byte that is not UTF-8
+        return None, None
+    block = pa.table(
+        {
+            "row_index": pa.array(at, pa.int32()),
+            "decision_id": texts[0],
+            "transaction": texts[1],
+            "rest": texts[2],
+            "kafka_partition": pa.array([records.partitions[index] for index in at], pa.int32()),
+            "kafka_offset": pa.array([records.offsets[index] for index in at], pa.int64()),
+            "kafka_time_us": pa.array([records.times_ms[index] * 1000 for index in at], pa.int64()),
+        }
+    )
+    return block, expected
+
+
+def _features_of(rest: bytes) -> list[str] | None:
+    """The feature names of one record; None if it is not usable as a pattern for the others."""
+    try:
+        features = json.loads(rest)["features"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(features, dict) or not 0 < len(features) <= MOST_FEATURES:
+        return None
+    if any(FEATURE_NAME.fullmatch(name) is None for name in features):
+        return None
+    return list(features)
+
+
+def _parameters(expected: list[str]) -> dict[str, Any]:
+    transaction = {name: type_ for name, (type_, _) in _TRANSACTION.items()}
+    rest: dict[str, Any] = {name: type_ for name, (type_, _) in _REST.items()}
+    rest["rules_fired"] = ["VARCHAR"]
+    rest["source"] = {name: type_ for name, (type_, _) in _SOURCE.items()}
+    rest[FEATURES] = dict.fromkeys(expected, "DOUBLE")
+    paths = [*_REST, *(f"source.{name}" for name in _SOURCE), *_NESTED]
+    return {
+        "transaction_spec": json.dumps(transaction),
+        "rest_spec": json.dumps(rest),
+        "transaction_paths": [f"$.{name}" for name in _TRANSACTION],
+        "rest_paths": [f"$.{name}" for name in paths],
+        "features": expected,
+    }
+
+
+def _to_rows(found: pa.Table, expected: list[str]) -> pa.Table:
+    """The query's answer in the columns of the table, with the features beside them."""
+    columns = []
+    schema = DECISIONS.arrow_schema()
+    for field in schema:
+        if pa.types.is_timestamp(field.type):
+            column = found.column(f"{field.name}_us").cast(pa.timestamp("us")).cast(field.type)
+        else:
+            column = found.column(field.name).cast(field.type)
+        columns.append(column)
+    struct = pa.struct([pa.field(name, pa.float64()) for name in expected])
+    features = found.column(FEATURES).cast(struct)
+    return pa.Table.from_arrays(
+        [*columns, features], schema=schema.append(pa.field(FEATURES, struct))
+    )

@@ -1,0 +1,189 @@
+"""One topic into one table: read, decode in blocks, commit by rows, bytes or seconds.
+
+What the table holds is always a prefix of each partition, each record of it in one row or one dead
+letter, because the position moves with the rows and with nothing else. A crash loses what was not
+committed from memory, never from Kafka: the next start reads it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from sinks.lakehouse.records import Decoded, Records, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pyarrow as pa
+
+    from pipelines.settings import LakehouseSettings
+    from sinks.lakehouse.position import Position
+
+_LOG = logging.getLogger(__name__)
+# Large enough that the cost of a query does not matter, small enough to hold three ways at once.
+BLOCK_ROWS = 10_000
+BLOCK_BYTES = 16_777_216
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    def read(self, records: Records, *, count: int, seconds: float) -> int:
+        """Add records; how many came."""
+
+    def grow(self) -> None:
+        """Look for new partitions."""
+
+    def position(self, *, dead_letters: int) -> Position:
+        """Behind everything read."""
+
+    def show_lag(self) -> None:
+        """Tell lag tools."""
+
+
+class Ledger(Protocol):
+    """Where rows go."""
+
+    @property
+    def position(self) -> Position | None:
+        """What the table has."""
+
+    def commit(self, blocks: list[pa.Table], position: Position) -> None:
+        """Rows and position, both or neither."""
+
+
+class Letters(Protocol):
+    """Where refused records go."""
+
+    def write(self, refused: Iterable[Refused], *, source_topic: str, now_ms: int) -> None:
+        """Hand over."""
+
+    def confirm(self) -> None:
+        """Wait until they are safe."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """When to commit: whichever comes first."""
+
+    rows: int
+    bytes: int
+    seconds: float
+
+    @classmethod
+    def of(cls, settings: LakehouseSettings) -> Cadence:
+        """What the settings say."""
+        return cls(
+            rows=settings.commit_rows,
+            bytes=settings.commit_bytes,
+            seconds=settings.commit_seconds,
+        )
+
+
+class Loader:
+    """Fills one table; ``step`` it again and again, and ``finish`` it to stop cleanly.
+
+    ``clock`` counts seconds and never goes back; ``now_ms`` is the time of day for dead letters.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        topic: str,
+        source: Source,
+        decode: Callable[[Records], Decoded],
+        ledger: Ledger,
+        letters: Letters,
+        cadence: Cadence,
+        clock: Callable[[], float],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._name = name
+        self._topic = topic
+        self._source = source
+        self._decode = decode
+        self._ledger = ledger
+        self._letters = letters
+        self._cadence = cadence
+        self._clock = clock
+        self._now_ms = now_ms
+        self._raw = Records()
+        self._blocks: list[pa.Table] = []
+        self._rows = 0
+        self._bytes = 0
+        self._refused = 0
+        self._since: float | None = None
+
+    def step(self, *, seconds: float) -> int:
+        """Read for at most ``seconds``, commit if it is time; how many records came."""
+        count = self._source.read(self._raw, count=BLOCK_ROWS - len(self._raw), seconds=seconds)
+        if count > 0 and self._since is None:
+            self._since = self._clock()
+        if len(self._raw) >= BLOCK_ROWS or self._raw.size_bytes >= BLOCK_BYTES:
+            self._decode_block()
+        if self._is_due():
+            self.finish()
+        return count
+
+    def finish(self) -> None:
+        """Commit everything that was read. Nothing is committed where nothing came.
+
+        1. what is left becomes rows or dead letters;
+        2. the dead letters are safe in Kafka;
+        3. rows and position are in the table;
+        4. lag tools may know.
+        """
+        if self._since is None:
+            return
+        began = self._clock()
+        # 1.
+        self._decode_block()
+        # 2.
+        if self._refused:
+            self._letters.confirm()
+        # 3.
+        stored = self._ledger.position
+        before = 0 if stored is None else stored.dead_letters
+        position = self._source.position(dead_letters=before + self._refused)
+        self._ledger.commit(self._blocks, position)
+        _LOG.info(
+            "event=commit table=%s rows=%d dead_letters=%d bytes=%d took_ms=%.0f offsets=%s",
+            self._name,
+            self._rows,
+            self._refused,
+            self._bytes,
+            (self._clock() - began) * 1000,
+            dict(position.next_offsets),
+        )
+        self._blocks = []
+        self._rows = self._bytes = self._refused = 0
+        self._since = None
+        # 4.
+        self._source.show_lag()
+
+    def grow(self) -> None:
+        """Look for new partitions of the topic."""
+        self._source.grow()
+
+    def _is_due(self) -> bool:
+        if self._since is None:
+            return False
+        return (
+            self._rows + len(self._raw) >= self._cadence.rows
+            or self._bytes + self._raw.size_bytes >= self._cadence.bytes
+            or self._clock() - self._since >= self._cadence.seconds
+        )
+
+    def _decode_block(self) -> None:
+        if len(self._raw) == 0:
+            return
+        decoded = self._decode(self._raw)
+        self._raw = Records()
+        self._blocks += [block for block in decoded.rows if block.num_rows > 0]
+        self._rows += decoded.row_count
+        self._bytes += decoded.size_bytes
+        self._refused += len(decoded.refused)
+        self._letters.write(decoded.refused, source_topic=self._topic, now_ms=self._now_ms())
