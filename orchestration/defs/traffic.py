@@ -23,7 +23,13 @@ class TrafficConfig(dg.Config):
     )
     replay_file: str | None = Field(
         default=None,
-        description="Replay this file of transactions instead; the other fields then do not count.",
+        description="Replay this file of transactions instead; the fields above then do not count.",
+    )
+    replay_mapping: str | None = Field(
+        default=None, description="The TOML file that says what the columns of the file mean."
+    )
+    replay_speed: str = Field(
+        default="max", description="By event time: 1x, 10x, or max for as fast as possible."
     )
 
 
@@ -56,9 +62,9 @@ def send_traffic() -> None:
 
 
 def write_command(config: TrafficConfig) -> tuple[str, ...]:
-    """The command line's words for what is wanted; TerminalError where nothing would end it."""
+    """The command line's words for what is wanted; TerminalError where they would not do."""
     if config.replay_file is not None:
-        return ("replay", config.replay_file, "--json")
+        return _write_replay(config.replay_file, config)
     if config.count is None and config.duration is None:
         msg = "the traffic would never end: set count, duration or both"
         raise TerminalError(msg)
@@ -68,6 +74,14 @@ def write_command(config: TrafficConfig) -> tuple[str, ...]:
         if value is not None:
             options += [f"--{name.replace('_', '-')}", str(value)]
     return ("produce", *options, "--json")
+
+
+def _write_replay(file: str, config: TrafficConfig) -> tuple[str, ...]:
+    if config.replay_mapping is None:
+        msg = f"replay_file={file} needs replay_mapping: the file that says what its columns mean"
+        raise TerminalError(msg)
+    options = ("--mapping", config.replay_mapping, "--speed", config.replay_speed)
+    return ("replay", file, *options, "--json")
 
 
 def _is_plain(value: object) -> bool:

@@ -75,11 +75,10 @@ def replay(
 
     1. a row that cannot be read, mapped, or breaks the contract goes to ``rejects``;
     2. with ``start_ms``, all event times move so that the first one sent lands there;
-    3. a row waits until its event time is due; an older one than the newest is sent at once;
+    3. a row waits until its event time is due, which an older one than the last already is;
     4. every record is acknowledged or counted in ``failed``.
     """
     run = _Run(mapping, destination, start_ms, pace.clock)
-    newest_ms = 0
     for row in rows:
         if should_stop():
             run.is_stopped = True
@@ -88,8 +87,8 @@ def replay(
             # 1. and 2. understand it, or put it aside
             transaction, value = run.convert(row)
             # 3. wait for its moment
-            newest_ms = max(newest_ms, transaction.event_time_ms)
-            while (wait := pace.seconds_until(newest_ms)) > 0 and not should_stop():
+            due_ms = transaction.event_time_ms
+            while (wait := pace.seconds_until(due_ms)) > 0 and not should_stop():
                 destination.sender.wait(min(wait, LONGEST_WAIT_SECONDS))
                 on_progress(run.summary())
             if wait > 0:

@@ -33,6 +33,8 @@ class Letters:
 
     def write(self, refused: Iterable[Refused], *, source_topic: str, now_ms: int) -> None:
         """Hand over a letter for each record; TransientError if the way is blocked."""
+        reasons: dict[str, int] = {}
+        first: str | None = None
         for one in refused:
             letter = DeadLetter(
                 stage="lakehouse",
@@ -45,11 +47,14 @@ class Letters:
                 failed_at_ms=now_ms,
             )
             place = f"{letter.topic}-{letter.partition}-{letter.offset}"
-            _LOG.warning("event=dead_letter place=%s reason=%s", place, letter.reason)
+            reasons[letter.reason] = reasons.get(letter.reason, 0) + 1
+            first = place if first is None else first
             try:
                 self._produce(place, letter)
             except (BufferError, KafkaException) as error:
                 self._faults.append(str(error))
+        if reasons:
+            _LOG.warning("event=dead_letters first=%s reasons=%s", first, reasons)
 
     def confirm(self) -> None:
         """Wait until the broker has all letters; TransientError when it does not take them."""

@@ -1,9 +1,11 @@
 """Which files hold a table at a moment, and how DuckDB must read them.
 
-pyiceberg plans, DuckDB reads: five to eight times faster than through Arrow, and nothing but this
-file list is needed. Columns are matched by field id, so a column that was renamed, dropped or
-widened reads right in old files too. Members of structs are matched by name; where one was renamed,
-and where rows were deleted by delete files, the table is read through Arrow instead.
+pyiceberg plans, DuckDB reads: five to eight times faster than through Arrow, and nothing but the
+list of files is needed. Columns are matched by name, which is right as long as every name has meant
+the same column in all schemas of the table: the sink only ever adds. Where a column was renamed, or
+a name was given to a new one, or rows were deleted by delete files, pyiceberg reads the table into
+Arrow instead. (DuckDB 2.0 can match by field id too, but then fails on structs that have grown:
+see ``docs/decisions/features-as-struct.md``.)
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyiceberg.manifest import DataFileContent
+from pyiceberg.schema import index_by_name
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -35,8 +37,9 @@ from pyiceberg.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
+    import duckdb
     import pyarrow as pa
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
@@ -61,10 +64,10 @@ _TYPES: dict[type[IcebergType], str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTable:
-    """A SELECT that gives the table's rows, or the rows themselves where there is no other way."""
+    """The columns, and where their rows are: in ``paths``, or read already where that is needed."""
 
     fields: tuple[NestedField, ...]
-    select: str | None
+    paths: tuple[str, ...] = ()
     arrow: pa.Table | None = None
 
 
@@ -76,18 +79,52 @@ def plan_table(table: Table, *, snapshot_id: int | None) -> PlannedTable:
     paths = [task.file.file_path for task in tasks]
     needs_arrow = (
         any(task.delete_files for task in tasks)
-        or any(task.file.content != DataFileContent.DATA for task in tasks)
         or not all(path.startswith((_FILE_SCHEME, "/")) for path in paths)
-        or _has_renamed_members(table)
+        or _has_ambiguous_names(table)
     )
     if paths and needs_arrow:
-        return PlannedTable(fields=schema.fields, select=None, arrow=scan.to_arrow())
-    return PlannedTable(fields=schema.fields, select=_select(schema.fields, paths))
+        return PlannedTable(fields=schema.fields, arrow=scan.to_arrow())
+    local = tuple(path.removeprefix(_FILE_SCHEME) for path in paths)
+    return PlannedTable(fields=schema.fields, paths=local)
 
 
 def plan_nothing(schema: Schema) -> PlannedTable:
     """A table that is not there yet: its columns, and no rows."""
-    return PlannedTable(fields=schema.fields, select=_select(schema.fields, []))
+    return PlannedTable(fields=schema.fields)
+
+
+def create_view(
+    connection: duckdb.DuckDBPyConnection, name: str, planned: PlannedTable, *, schema: str
+) -> None:
+    """A view that shows the planned rows in the table's own columns and types."""
+    if planned.arrow is not None:
+        relation = f"{name}_rows"
+        connection.register(relation, planned.arrow)
+        found = None
+    elif planned.paths:
+        files = ", ".join(literal(path) for path in planned.paths)
+        relation = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+        found = {row[0]: row[1] for row in rows}
+    else:
+        relation = "(SELECT 1 WHERE false)"
+        found = {}
+    columns = ", ".join(_column(field, found) for field in planned.fields)
+    connection.execute(
+        f"CREATE VIEW {quote(schema)}.{quote(name)} AS SELECT {columns} FROM {relation}"
+    )
+
+
+def _column(field: NestedField, found: Mapping[str, str] | None) -> str:
+    """The column as it is, cast where a file has an older type, NULL where no file has it yet."""
+    name, wanted = quote(field.name), duckdb_type(field.field_type)
+    if found is None:
+        return name
+    if field.name not in found:
+        return f"NULL::{wanted} AS {name}"
+    # A cast would keep DuckDB from reading single members of a struct, so it must be needed.
+    is_whole = found[field.name] == wanted.replace(", ", ",") or found[field.name] == wanted
+    return name if is_whole else f"{name}::{wanted} AS {name}"
 
 
 def duckdb_type(type_: IcebergType) -> str:
@@ -114,45 +151,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _select(fields: tuple[NestedField, ...], paths: list[str]) -> str:
-    if not paths:
-        columns = ", ".join(f"NULL::{duckdb_type(f.field_type)} AS {quote(f.name)}" for f in fields)
-        return f"SELECT {columns} WHERE false"
-    files = ", ".join(literal(path.removeprefix(_FILE_SCHEME)) for path in paths)
-    columns = ", ".join(
-        f"{field.field_id}: {{name: {literal(field.name)}, "
-        f"type: {literal(duckdb_type(field.field_type))}, default_value: NULL}}"
-        for field in fields
-    )
-    return f"SELECT * FROM read_parquet([{files}], schema = MAP {{{columns}}})"
-
-
-def _has_renamed_members(table: Table) -> bool:
-    """True if a member of a struct ever had another name, or its name belonged to another one."""
-    places: dict[int, str] = {}
+def _has_ambiguous_names(table: Table) -> bool:
+    """True if a column or member ever had another name, or its name belonged to another one."""
+    names: dict[int, str] = {}
     owners: dict[str, int] = {}
     for schema in table.schemas().values():
-        for field_id, place in _members(schema):
-            if places.setdefault(field_id, place) != place:
+        for name, field_id in index_by_name(schema).items():
+            if names.setdefault(field_id, name) != name:
                 return True
-            if owners.setdefault(place, field_id) != field_id:
+            if owners.setdefault(name, field_id) != field_id:
                 return True
     return False
-
-
-def _members(schema: Schema) -> Iterator[tuple[int, str]]:
-    """Each member of a struct by its own id and where it stands: the column's id, then names."""
-
-    def walk(type_: IcebergType, place: str) -> Iterator[tuple[int, str]]:
-        if isinstance(type_, StructType):
-            for field in type_.fields:
-                yield field.field_id, f"{place}.{field.name}"
-                yield from walk(field.field_type, f"{place}.{field.name}")
-        elif isinstance(type_, ListType):
-            yield from walk(type_.element_type, f"{place}[]")
-        elif isinstance(type_, MapType):
-            yield from walk(type_.key_type, f"{place}.key")
-            yield from walk(type_.value_type, f"{place}.value")
-
-    for column in schema.fields:
-        yield from walk(column.field_type, str(column.field_id))

@@ -20,6 +20,7 @@ from pipelines.errors import SinkError, TerminalError
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.plan import (
     PlannedTable,
+    create_view,
     duckdb_type,
     literal,
     plan_nothing,
@@ -248,11 +249,12 @@ def _create_views(
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE SCHEMA lake")
     for name, table in planned.items():
-        select = table.select
-        if select is None:
-            connection.register(f"{name}_rows", table.arrow)
-            select = f"SELECT * FROM {quote(f'{name}_rows')}"
-        connection.execute(f"CREATE VIEW lake.{quote(name)} AS {select}")
+        create_view(connection, name, table, schema="lake")
         if name not in _SHOWN_OTHERWISE:
             connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM lake.{quote(name)}")
-    connection.execute(resources.files(__package__).joinpath("views.sql").read_text())
+    try:
+        connection.execute(resources.files(__package__).joinpath("views.sql").read_text())
+    except duckdb.BinderException as error:
+        text = str(error).splitlines()[0]
+        msg = f"a table has lost a column that the view of it needs: {text}"
+        raise SinkError(msg) from error

@@ -4,17 +4,44 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from fraudlake.stack.lifecycle import start_stack
+from fraudlake.stack.ports import choose_ports
+from fraudlake.stack.purge import purge_stack
+from fraudlake.stack.shutdown import stop_stack
 from pipelines.kafka import create_topics
 from pipelines.settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Any free one for each, so that a stack of one's own may run beside the tests.
+PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
+PORTS += ("elasticsearch_port", "elasticsearch_transport_port", "dagster_port")
+
 
 @pytest.fixture(scope="session")
-def stack() -> Settings:
-    """Settings that point at running servers."""
-    return Settings.from_env()
+def stack() -> Iterator[Settings]:
+    """Settings that point at running servers: those started here, or the external ones."""
+    settings = Settings.from_env()
+    if settings.kafka.external:
+        yield settings
+        return
+    home = Path(tempfile.mkdtemp(prefix="fraudlake-live-"))
+    home.chmod(0o755)  # Elasticsearch may run as another user
+    ports = choose_ports(dict.fromkeys(PORTS, 0), strict=False)
+    local = dataclasses.replace(settings.stack, home=home, **ports)
+    settings = dataclasses.replace(settings, stack=local)
+    try:
+        yield start_stack(settings, servers_only=True)
+    finally:
+        stop_stack(settings)
+        purge_stack(settings)
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+# Fraudlake. `make` alone lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+MAIN := .venv/bin
+FLINK := .venv-flink/bin
+MAIN_EXTRAS := alerts,lakehouse,orchestration,stack,dev
+FLINK_EXTRAS := flink,dev-flink
+KERNEL_SOURCES := $(shell find flink_jobs/kernel -type f 2>/dev/null)
+FLINK_TESTS := $(wildcard tests/pipelines tests/flink_jobs)
+
+export DAGSTER_DISABLE_TELEMETRY := yes
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup up demo check test test-live ui sql down constraints
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## -- set up -----------------------------------------------------------------------------------
+
+setup: .venv/.ready .venv-flink/.ready .venv/.jars .venv/.kernel ## Make both environments, fetch the jars, build the kernel
+
+.venv/.ready: pyproject.toml constraints/main.txt
+	@echo "main environment (.venv): a minute or two the first time"
+	@test -x $(MAIN)/python || $(PYTHON) -m venv .venv
+	@$(MAIN)/pip install --quiet -e '.[$(MAIN_EXTRAS)]' -c constraints/main.txt
+	@touch $@
+
+.venv-flink/.ready: pyproject.toml constraints/flink.txt
+	@echo "Flink's environment (.venv-flink): a minute or two the first time"
+	@test -x $(FLINK)/python || $(PYTHON) -m venv .venv-flink
+	@$(FLINK)/pip install --quiet -e '.[$(FLINK_EXTRAS)]' -c constraints/flink.txt
+	@touch $@
+
+.venv/.jars: .venv/.ready fraudlake/stack/jars.lock
+	@echo "jars of the servers"
+	@$(MAIN)/fraudlake jars fetch
+	@touch $@
+
+.venv/.kernel: .venv/.ready .venv-flink/.ready $(KERNEL_SOURCES)
+	@echo "kernel of the job"
+	@$(MAIN)/fraudlake jars kernel
+	@touch $@
+
+## -- use --------------------------------------------------------------------------------------
+
+up: setup ## Start the stack of real servers, the job and the sinks
+	@$(MAIN)/fraudlake up
+
+demo: setup ## See it work: stack, transactions, attacks, alerts, history
+	@$(MAIN)/fraudlake demo
+
+ui: setup ## Start the stack with Dagster
+	@$(MAIN)/fraudlake up --ui
+
+sql: setup ## Ask the history by SQL
+	@$(MAIN)/fraudlake sql
+
+down: .venv/.ready ## Stop the stack; data stays
+	@$(MAIN)/fraudlake down
+
+## -- check ------------------------------------------------------------------------------------
+
+check: setup ## Format, lint, types, import rules, fast tests
+	$(MAIN)/ruff format --check .
+	$(MAIN)/ruff check .
+	$(MAIN)/mypy
+	$(MAIN)/lint-imports
+	$(MAIN)/pytest -q -m "not live and not flink"
+
+test: check ## All of check, the tests in Flink's environment, and those on real servers
+	$(FLINK)/python -m pytest -q -m "not live" $(FLINK_TESTS)
+	@$(MAKE) test-live
+
+test-live: setup ## The tests on real servers, which are started and stopped
+	$(MAIN)/pytest -q -m live tests/live
+
+## -- maintain ---------------------------------------------------------------------------------
+
+constraints: ## Write constraints/ anew from clean environments
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	for pair in 'main $(MAIN_EXTRAS)' 'flink $(FLINK_EXTRAS)'; do \
+	  set -- $$pair && $(PYTHON) -m venv "$$folder/$$1" && \
+	  "$$folder/$$1/bin/pip" install --quiet -e ".[$$2]" && \
+	  "$$folder/$$1/bin/pip" freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$' > "constraints/$$1.txt"; \
+	done

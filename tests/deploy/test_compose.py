@@ -1,0 +1,289 @@
+"""The compose file and the images agree with each other, with the settings and with the code.
+
+Nothing is run here: what only a container engine could show is said in docs/compose.md.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import typer.main
+import yaml
+
+from fraudlake.cli import app
+from fraudlake.stack.cache import CACHE_VARIABLE
+from fraudlake.stack.elasticsearch import render_yaml
+from fraudlake.stack.kafka import render_properties
+from fraudlake.stack.lock import read_lock
+from fraudlake.stack.project import LOCK_FILE
+from pipelines.settings import Settings, StackSettings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+DOCKERFILES = sorted((ROOT / "deploy").glob("*.Dockerfile"))
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "fraudlake:0.1.0"]
+SERVERS = ["kafka", "jobmanager", "taskmanager", "elasticsearch", "kibana", "dagster"]
+SCHEMA = ("--builtin-schema", "vendor.compose-spec")
+# Where each server listens between the containers.
+LISTENS = {"kafka": 19092, "jobmanager": 8081, "elasticsearch": 9200}
+
+
+def test_file_keeps_the_compose_specification() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *SCHEMA, str(COMPOSE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_image_is_pinned_to_a_version(name: str) -> None:
+    service = SERVICES[name]
+
+    assert re.search(r":\d+\.\d+\.\d+$", service["image"]), service["image"]
+    if "build" in service:
+        assert ROOT / service["build"]["dockerfile"] in DOCKERFILES
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_the_loopback_alone(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port), port
+
+
+def test_published_ports_are_those_of_the_local_stack_so_that_the_defaults_fit() -> None:
+    published = {
+        name: int(port.split(":")[1])
+        for name, service in SERVICES.items()
+        for port in service.get("ports", [])
+    }
+    stack = StackSettings()
+
+    assert published == {
+        "kafka": stack.kafka_port,
+        "jobmanager": stack.flink_port,
+        "elasticsearch": stack.elasticsearch_port,
+        "kibana": 5601,
+        "dagster": stack.dagster_port,
+    }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_secret_stands_in_the_file(name: str) -> None:
+    for variable in SERVICES[name].get("environment", {}):
+        assert not re.search(r"PASSWORD|SECRET|TOKEN|API_?KEY|ENCRYPTIONKEY", variable.upper())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_of_our_services_are_known_and_point_at_servers_of_the_file(name: str) -> None:
+    environ = fill_in(SERVICES[name]["environment"])
+    ours = {key: value for key, value in environ.items() if key.startswith("FRAUDLAKE_")}
+
+    # Raises for a variable or a value that pipelines.settings does not know.
+    settings = Settings.from_env(ours, cwd=ROOT / "tests" / "deploy")
+
+    assert settings.stack.home == Path("/var/lib/fraudlake")
+    assert settings.kafka.bootstrap_servers == f"kafka:{LISTENS['kafka']}"
+    assert split(settings.flink.rest_url) == ("jobmanager", LISTENS["jobmanager"])
+    assert split(settings.elasticsearch.url) == ("elasticsearch", LISTENS["elasticsearch"])
+    assert settings.kafka.external
+    assert settings.flink.external
+    assert settings.elasticsearch.external
+    slots = int(flink_options("taskmanager")["taskmanager.numberOfTaskSlots"])
+    assert settings.flink.parallelism <= slots
+
+
+def test_servers_listen_where_the_settings_point() -> None:
+    kafka = SERVICES["kafka"]["environment"]
+    jobmanager = flink_options("jobmanager")
+
+    assert "PLAINTEXT://:19092" in kafka["KAFKA_LISTENERS"].split(",")
+    assert "PLAINTEXT://kafka:19092" in kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert "HOST://127.0.0.1:9092" in kafka["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert jobmanager["rest.port"] == "8081"
+    assert jobmanager["rest.bind-address"] == "0.0.0.0"
+    for name in ("jobmanager", "taskmanager"):
+        assert flink_options(name)["jobmanager.rpc.address"] == SERVICES["jobmanager"]["hostname"]
+    assert flink_options("taskmanager")["taskmanager.host"] == SERVICES["taskmanager"]["hostname"]
+    assert split(SERVICES["kibana"]["environment"]["ELASTICSEARCH_HOSTS"])[0] == "elasticsearch"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_commands_exist_in_our_command_line(name: str) -> None:
+    service = SERVICES[name]
+    words = [*service.get("entrypoint", []), *service["command"]]
+    if words[0] == "dagster":
+        workspace = ROOT / words[words.index("-w") + 1]
+        assert workspace.is_file()
+        assert words[words.index("-p") + 1] == service["ports"][0].split(":")[2]
+        return
+    called = words[2].split("||") if words[:2] == ["sh", "-c"] else [shlex.join(words)]
+    for call in called:
+        program, *rest = shlex.split(call)
+        assert program == "fraudlake"
+        assert_understood(rest)
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_every_server_says_whether_it_is_healthy(name: str) -> None:
+    check = SERVICES[name]["healthcheck"]
+
+    assert check["test"][0] in {"CMD", "CMD-SHELL"}
+    assert check["retries"] * seconds(check["interval"]) >= 90
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_waits_for_the_health_of_what_has_no_check(name: str) -> None:
+    for other, wish in SERVICES[name].get("depends_on", {}).items():
+        assert wish["condition"] == "service_healthy"
+        assert "healthcheck" in SERVICES[other], other
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_memory_and_processors_are_limited_and_heaps_fit(name: str) -> None:
+    service = SERVICES[name]
+    limits = service["deploy"]["resources"]["limits"]
+    environ = service.get("environment", {})
+    heaps = re.findall(r"-Xmx(\d+[mg])", str(environ.get("KAFKA_HEAP_OPTS", "")))
+    heaps += re.findall(r"-Xmx(\d+[mg])", str(environ.get("ES_JAVA_OPTS", "")))
+    heaps += [
+        value for key, value in flink_options(name).items() if key.endswith("memory.process.size")
+    ]
+
+    assert float(limits["cpus"]) > 0
+    for heap in heaps:
+        assert megabytes(heap) < megabytes(limits["memory"])
+
+
+def test_named_volumes_are_those_that_are_used() -> None:
+    declared = set(yaml.safe_load(COMPOSE.read_text())["volumes"])
+    used = {
+        volume.split(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    }
+
+    assert declared == used
+
+
+def test_what_flink_and_the_command_line_share_lies_in_one_volume_at_one_place() -> None:
+    # The job's checkpoints are named by path, so the path must be the same everywhere.
+    for name in ("jobmanager", "taskmanager", "job", "dagster", "cli", "lakehouse-sink"):
+        assert "fraudlake-data:/var/lib/fraudlake" in SERVICES[name]["volumes"], name
+
+
+def test_versions_are_those_of_the_local_stack() -> None:
+    locked = {artifact.name: artifact.version for artifact in read_lock(LOCK_FILE)}
+    pinned = dict(
+        line.split("==") for line in (ROOT / "constraints" / "flink.txt").read_text().split()
+    )
+    flink = (ROOT / "deploy" / "flink.Dockerfile").read_text()
+
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{locked['kafka_2.13']}"
+    for name in ("elasticsearch", "kibana"):
+        assert SERVICES[name]["image"].endswith(f"/{name}:{locked['elasticsearch']}")
+    for name in ("jobmanager", "taskmanager"):
+        assert SERVICES[name]["image"].endswith(f":{pinned['apache-flink']}")
+    assert f"apache-flink=={pinned['apache-flink']} " in flink
+
+
+def test_broker_has_the_settings_of_the_local_one() -> None:
+    environ = SERVICES["kafka"]["environment"]
+    lines = render_properties(Path("/data"), port=9092, controller_port=9093).splitlines()
+    local = dict(line.split("=", 1) for line in lines)
+    for name in (
+        "auto.create.topics.enable",
+        "offsets.topic.replication.factor",
+        "transaction.state.log.replication.factor",
+        "transaction.state.log.min.isr",
+        "transaction.max.timeout.ms",
+        "group.initial.rebalance.delay.ms",
+    ):
+        assert environ[f"KAFKA_{name.upper().replace('.', '_')}"] == local[name]
+
+
+def test_index_has_the_settings_of_the_local_one() -> None:
+    local = yaml.safe_load(render_yaml(Path("/data"), port=9200, transport_port=9300))
+    environ = SERVICES["elasticsearch"]["environment"]
+    for name in (
+        "discovery.type",
+        "xpack.security.enabled",
+        "node.store.allow_mmap",
+        "cluster.routing.allocation.disk.threshold_enabled",
+    ):
+        assert environ[name] == str(local[name]).lower()
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_dockerfile_is_pinned_unprivileged_and_copies_what_exists(path: Path) -> None:
+    text = path.read_text().replace("\\\n", " ")
+    ignored = (ROOT / ".dockerignore").read_text().split()
+
+    for base in re.findall(r"^FROM (\S+)", text, re.M):
+        assert re.search(r":\d+\.\d+\.\d+-", base), base
+    assert re.findall(r"^USER (\S+)", text, re.M)[-1] == "fraudlake"
+    for words in re.findall(r"^COPY (?!.*--from)(.+)$", text, re.M):
+        *sources, _target = [word for word in words.split() if not word.startswith("--")]
+        for source in sources:
+            assert (ROOT / source).exists(), source
+            assert f"!{source.split('/')[0]}" in ignored, source
+
+
+def test_commands_of_the_image_exist_in_our_command_line() -> None:
+    text = (ROOT / "deploy" / "fraudlake.Dockerfile").read_text().replace("\\\n", " ")
+    calls = re.findall(r"bin/fraudlake ([a-z ]+?)(?: &&|$)", text, re.M)
+
+    assert calls
+    for call in calls:
+        assert_understood(call.split())
+    assert set(re.findall(r"FRAUDLAKE_[A-Z_]+", text)) == {CACHE_VARIABLE}
+
+
+def assert_understood(words: list[str]) -> None:
+    """The command line knows the command and its options; nothing is run."""
+    command: Any = typer.main.get_command(app)
+    if words == ["--help"]:
+        return
+    context = command.make_context("fraudlake", list(words), resilient_parsing=True)
+    while hasattr(command, "commands"):
+        name, *words = words
+        assert name in command.commands, f"there is no command {name}"
+        command = command.commands[name]
+    command.make_context(name, words, parent=context)
+
+
+def fill_in(environ: dict[str, str]) -> dict[str, str]:
+    """The environment as it is when the shell sets nothing: ``${NAME:-default}`` is the default."""
+    return {
+        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for name, value in environ.items()
+    }
+
+
+def flink_options(name: str) -> dict[str, str]:
+    """What follows each ``-D`` of a service's command."""
+    words = SERVICES[name].get("command", [])
+    return dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "-D")
+
+
+def split(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port
+
+
+def seconds(text: str) -> int:
+    return int(text.removesuffix("s"))
+
+
+def megabytes(text: str) -> int:
+    return int(text[:-1]) * (1024 if text.endswith("g") else 1)

@@ -1,0 +1,399 @@
+"""The alert sink against a real broker and a real index."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+import sinks.alerts.run as sink
+from pipelines.errors import SinkError
+from pipelines.kafka import (
+    connect_admin,
+    connect_consumer,
+    connect_producer,
+    read_group_offsets,
+    read_offsets,
+)
+from sinks.alerts.client import connect
+from sinks.alerts.months import Months
+from sinks.alerts.search import list_alerts, read_alert, read_alert_ids, read_index_count
+from sinks.alerts.template import apply_template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from elasticsearch import Elasticsearch
+
+    from pipelines.settings import Settings
+
+pytestmark = pytest.mark.live
+
+EXAMPLE = Path(__file__).parents[1] / "sinks" / "alerts" / "alert_record.json"
+DEADLINE_SECONDS = 60.0
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[Elasticsearch]:
+    """A client for the index; what the test wrote is removed afterwards."""
+    with connect(settings.elasticsearch) as client:
+        yield client
+        names = f"{settings.elasticsearch.index}-*"
+        for name in client.indices.get(index=names, allow_no_indices=True):
+            client.indices.delete(index=name)
+        client.options(ignore_status=404).indices.delete_index_template(
+            name=settings.elasticsearch.index
+        )
+
+
+def alert_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def make_alert(number: int, sequence: int, **changes: Any) -> dict[str, Any]:
+    alert = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    alert |= {"alert_id": alert_id(number), "card_id": f"card-{number}", "sequence": sequence}
+    return {**alert, **changes}
+
+
+def send(settings: Settings, *alerts: dict[str, Any] | bytes) -> None:
+    producer = connect_producer(settings.kafka)
+    for alert in alerts:
+        value = alert if isinstance(alert, bytes) else json.dumps(alert).encode()
+        key = b"no card" if isinstance(alert, bytes) else alert["card_id"].encode()
+        producer.produce(settings.kafka.topics().alerts.name, key=key, value=value)
+    assert producer.flush(30) == 0
+
+
+@contextlib.contextmanager
+def running(settings: Settings) -> Iterator[Future[None]]:
+    """The sink in a thread of this process; stopped, and its error raised, at the end."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(sink.run, settings, stop=stop)
+        try:
+            yield future
+        finally:
+            stop.set()
+        future.result(DEADLINE_SECONDS)
+
+
+def await_true(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+def await_caught_up(settings: Settings) -> None:
+    """Wait until the group's offsets have reached the end of the topic."""
+    topic = settings.kafka.topics().alerts.name
+    ends = {p: r.end for p, r in read_offsets(settings.kafka, topic).items() if r.end > 0}
+    group = sink.name_group(settings)
+    await_true(
+        lambda: ends.items() <= read_group_offsets(settings.kafka, group, topic).items(),
+        f"offsets at {ends}",
+    )
+
+
+def rewind(settings: Settings, *, records: int) -> None:
+    """Move the stored offsets of the stopped sink back, as a crash before the commit does."""
+    topic = settings.kafka.topics().alerts.name
+    group = sink.name_group(settings)
+    stored = read_group_offsets(settings.kafka, group, topic)
+    back = [TopicPartition(topic, p, max(0, offset - records)) for p, offset in stored.items()]
+    admin = connect_admin(settings.kafka)
+    request = [ConsumerGroupTopicPartitions(group, back)]
+    for future in admin.alter_consumer_group_offsets(request).values():
+        future.result(10)
+
+
+def get(index: Elasticsearch, settings: Settings, number: int) -> dict[str, Any]:
+    name = f"{settings.elasticsearch.index}-2026.11"
+    return dict(index.get(index=name, id=alert_id(number)))
+
+
+def test_redelivery_changes_nothing(settings: Settings, index: Elasticsearch) -> None:
+    send(settings, *(make_alert(number, 1) for number in range(5)))
+    with running(settings):
+        await_caught_up(settings)
+    before = [get(index, settings, number) for number in range(5)]
+
+    rewind(settings, records=5)
+    with running(settings):
+        await_caught_up(settings)
+
+    assert [get(index, settings, number) for number in range(5)] == before
+    assert before[0]["_version"] == 1
+
+
+def test_investigators_edit_survives_a_newer_revision(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    case = {"status": "in_progress", "assignee": "kim", "notes": [{"by": "kim", "text": "called"}]}
+    with running(settings):
+        send(settings, make_alert(1, 1, score=0.6))
+        await_caught_up(settings)
+        index.update(
+            index=f"{settings.elasticsearch.index}-2026.11", id=alert_id(1), doc={"case": case}
+        )
+        send(settings, make_alert(1, 2, score=0.9))
+        await_caught_up(settings)
+
+    document = get(index, settings, 1)["_source"]
+    assert document["fraud"]["score"] == 0.9
+    assert document["case"].items() >= case.items()
+    assert document["case"]["resolution"] is None
+
+
+def test_replay_of_older_revisions_ends_at_the_newest(
+    settings: Settings, index: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One record at a time, so that the replay really passes through the older revisions.
+    monkeypatch.setattr(sink, "BATCH_RECORDS", 1)
+    revisions = [make_alert(1, sequence) for sequence in (1, 2, 3)]
+    del revisions[2]["latest"]["transaction"]["latitude"]
+    revisions[2]["latest"]["features"] = {"another_feature": 4.0}
+    send(settings, *revisions)
+    with running(settings):
+        await_caught_up(settings)
+    before = get(index, settings, 1)
+
+    rewind(settings, records=3)
+    with running(settings):
+        await_caught_up(settings)
+
+    after = get(index, settings, 1)
+    assert after["_version"] > before["_version"]
+    assert after["_source"] == before["_source"]
+    assert after["_source"]["fraud"]["sequence"] == 3
+    assert after["_source"]["fraud"]["location"] is None
+    assert after["_source"]["fraud"]["features"] == [{"another_feature": 4.0}]
+
+
+def test_record_that_cannot_be_indexed_becomes_a_dead_letter(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    unmappable = make_alert(2, 1)
+    unmappable["latest"]["transaction"]["amount"] = "a lot"
+    send(settings, make_alert(1, 1), unmappable, b"{not json", make_alert(3, 1))
+
+    with running(settings):
+        await_caught_up(settings)
+
+    assert sorted(read_alert_ids(settings)) == [alert_id(1), alert_id(3)]
+    letters = {letter["reason"]: letter for letter in read_dead_letters(settings)}
+    assert letters.keys() == {"document_parsing_exception", "not_json"}
+    assert letters["not_json"]["original"] == "e25vdCBqc29u"  # {not json, in base64
+    assert "fraud.latest.amount" in letters["document_parsing_exception"]["detail"]
+    assert letters["document_parsing_exception"]["topic"] == settings.kafka.topics().alerts.name
+
+
+def read_dead_letters(settings: Settings) -> list[dict[str, Any]]:
+    topic = settings.kafka.topics().dead_letters.name
+    end = read_offsets(settings.kafka, topic)[0].end
+    consumer = connect_consumer(settings.kafka, group="test-reader")
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        messages = consumer.consume(end, DEADLINE_SECONDS)
+    finally:
+        consumer.close()
+    return [json.loads(message.value()) for message in messages]
+
+
+def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elasticsearch) -> None:
+    # Nothing was ever written: no index, no alias, no error.
+    assert read_index_count(settings) == 0
+    assert list(read_alert_ids(settings)) == []
+    assert list_alerts(settings, limit=5) == []
+    send(
+        settings,
+        make_alert(1, 1, opened_at="2026-11-30T23:59:59Z", band="review"),
+        make_alert(2, 1, opened_at="2026-12-01T00:00:00Z"),
+        make_alert(3, 1, opened_at="2019-02-03T04:05:06Z"),
+        # A revision of December belongs to the month of the opening.
+        make_alert(1, 2, opened_at="2026-11-30T23:59:59Z", band="review"),
+    )
+
+    with running(settings):
+        await_caught_up(settings)
+
+    alias = settings.elasticsearch.index
+    assert read_index_count(settings) == 3
+    assert set(read_alert_ids(settings)) == {alert_id(number) for number in (1, 2, 3)}
+    assert set(index.indices.get(index=alias)) == {
+        f"{alias}-2026.11",
+        f"{alias}-2026.12",
+        f"{alias}-2019.02",
+    }
+    newest = [one.alert.card_id for one in list_alerts(settings, limit=2)]
+    assert newest == ["card-2", "card-1"]
+    review = [one.alert.card_id for one in list_alerts(settings, limit=9, band="review")]
+    assert review == ["card-1"]
+    assert read_alert(settings, alert_id(3)).status == "open"
+
+
+def test_mapping_answers_what_people_search_for(settings: Settings, index: Elasticsearch) -> None:
+    with running(settings):
+        send(settings, make_alert(1, 1))
+        await_caught_up(settings)
+    index.indices.refresh(index=settings.elasticsearch.index)
+    near_paris = {"distance": "10km", "fraud.location": {"lat": 48.85, "lon": 2.35}}
+
+    for query in (
+        {"term": {"rule.id": "impossible_travel"}},
+        {"term": {"fraud.card_id": "card-1"}},
+        {"term": {"source.ip": "203.0.113.0/24"}},
+        {"term": {"fraud.features.travel_km": "812.0"}},
+        {"range": {"fraud.money_at_risk": {"gte": 1250.75}}},
+        {"match": {"fraud.because": "device"}},
+        {"geo_distance": near_paris},
+        {"term": {"case.status": "open"}},
+    ):
+        found = index.count(index=settings.elasticsearch.index, query=query)
+        assert found["count"] == 1, query
+
+
+def test_killed_sink_loses_nothing_and_repeats_nothing(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    total = 3000
+    send(settings, *(make_alert(number, 1) for number in range(total)))
+
+    first = start_process(settings)
+    try:
+        await_true(lambda: read_index_count(settings) > 0, "the first alerts")
+    finally:
+        first.kill()
+        first.wait(10)
+    indexed_before_the_kill = read_index_count(settings)
+    with running(settings):
+        await_caught_up(settings)
+
+    assert 0 < indexed_before_the_kill <= total
+    assert sorted(read_alert_ids(settings)) == [alert_id(number) for number in range(total)]
+    assert read_index_count(settings) == total
+
+
+def start_process(settings: Settings) -> subprocess.Popen[bytes]:
+    environ = {**os.environ, **settings.to_env()}
+    code = (
+        "import threading; from pipelines.settings import Settings; "
+        "from sinks.alerts.run import run; run(Settings.from_env(), stop=threading.Event())"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], env=environ)
+
+
+def test_index_that_is_away_at_the_start_and_later_is_waited_for(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    gate = Gate(settings.elasticsearch.url)
+    through_gate = dataclasses.replace(
+        settings,
+        elasticsearch=dataclasses.replace(
+            settings.elasticsearch, url=f"http://127.0.0.1:{gate.port}"
+        ),
+    )
+    send(settings, make_alert(1, 1))
+
+    with running(through_gate) as sink_run:
+        await_true(lambda: gate.refused > 1, "the sink asking twice in vain")
+        gate.is_open = True
+        await_caught_up(settings)
+        gate.close_connections()
+        send(settings, make_alert(2, 1))
+        refused = gate.refused
+        await_true(lambda: gate.refused > refused + 1, "the sink asking again in vain")
+        assert not sink_run.done()
+        gate.is_open = True
+        await_caught_up(settings)
+
+    gate.close()
+    assert set(read_alert_ids(settings)) == {alert_id(1), alert_id(2)}
+
+
+class Gate:
+    """A way to a server that can be shut: connections are then accepted and dropped."""
+
+    def __init__(self, url: str) -> None:
+        host, _, port = url.removeprefix("http://").partition(":")
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+        self.refused = 0
+        self.is_open = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if not self.is_open:
+                    self.refused += 1
+                    near.close()
+                    continue
+                far = socket.create_connection(self._target)
+                self._open += [near, far]
+                for source, target in ((near, far), (far, near)):
+                    threading.Thread(target=_pump, args=(source, target), daemon=True).start()
+
+    def close_connections(self) -> None:
+        self.is_open = False
+        for one in self._open:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._open.clear()
+
+    def close(self) -> None:
+        self.close_connections()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+
+
+def test_template_and_alias_are_put_in_place_once(settings: Settings, index: Elasticsearch) -> None:
+    alias = settings.elasticsearch.index
+    assert apply_template(settings) == "created"
+    assert apply_template(settings) == "unchanged"
+    index.indices.create(index=f"{alias}-2026.11")
+    index.indices.delete_alias(index=f"{alias}-2026.11", name=alias)
+
+    apply_template(settings)
+
+    assert index.indices.exists_alias(index=f"{alias}-2026.11", name=alias)
+    stored = index.indices.get_settings(index=f"{alias}-2026.11")[f"{alias}-2026.11"]
+    assert stored["settings"]["index"]["refresh_interval"] == "1s"
+
+
+def test_month_without_the_template_stops_the_sink(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    name = f"{settings.elasticsearch.index}-2026.11"
+    with pytest.raises(SinkError, match="is missing"):
+        Months(index, settings.elasticsearch).prepare([name])
+
+    index.indices.create(index=name)
+    index.indices.put_index_template(
+        name=settings.elasticsearch.index, index_patterns=[f"{name}-none"]
+    )
+    with pytest.raises(SinkError, match="without the alias"):
+        Months(index, settings.elasticsearch).prepare([name])

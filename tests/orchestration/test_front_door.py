@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestration.front_door import ask
+from pipelines.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def say(script: str) -> tuple[str, ...]:
+    """A program that runs ``script`` instead of the front door."""
+    return (sys.executable, "-c", script)
+
+
+def test_last_object_is_the_answer_and_every_line_is_logged() -> None:
+    lines: list[str] = []
+    script = """
+import sys
+print("planning")
+print('{"done": 1}')
+print("[not an object]", file=sys.stderr)
+print('{"done": 2}')
+"""
+
+    answer = ask(log=lines.append, program=say(script))
+
+    assert answer == {"done": 2}
+    assert set(lines) == {"planning", '{"done": 1}', "[not an object]", '{"done": 2}'}
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "kind"),
+    [(1, TerminalError), (2, TerminalError), (3, TransientError), (4, TerminalError)],
+)
+def test_only_exit_code_three_is_worth_another_try(exit_code: int, kind: type[Exception]) -> None:
+    script = f"import sys; print('error: no broker answers'); sys.exit({exit_code})"
+
+    with pytest.raises(kind, match=f"exit code {exit_code}: no broker answers"):
+        ask("job", "submit", log=str, program=say(script))
+
+
+def test_command_that_ends_well_without_a_word_is_not_taken_for_a_success() -> None:
+    with pytest.raises(TerminalError, match="answered nothing"):
+        ask("job", "submit", log=str, program=say("print('all good')"))
+
+
+def test_interrupted_run_leaves_no_child_behind(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    script = (
+        f"import os, time, pathlib; pathlib.Path({str(mark)!r}).write_text(str(os.getpid())); "
+        "print('sending', flush=True); time.sleep(600)"
+    )
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        ask(log=interrupt, program=say(script))
+
+    assert time.monotonic() - begun < 30
+    gone = subprocess.run(["kill", "-0", mark.read_text()], capture_output=True, check=False)
+    assert gone.returncode != 0

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from pipelines.contracts.faults import ContractFault, FaultReason
+from sinks.alerts.alert import parse_alert
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_the_example_these_tests_start_from_keeps_the_contract(
+    make_record: Callable[..., dict[str, Any]],
+) -> None:
+    folder = resources.files("pipelines.contracts")
+    schemas = {
+        name: json.loads(folder.joinpath(f"{name}.json").read_text())
+        for name in ("alert.v1", "decision.v1")
+    }
+    registry: Any = Registry().with_resources(
+        [(schema["$id"], Resource.from_contents(schema)) for schema in schemas.values()]
+    )
+
+    Draft202012Validator(schemas["alert.v1"], registry=registry).validate(make_record())
+
+
+def test_alert_is_read_into_types(make_value: Callable[..., bytes]) -> None:
+    alert = parse_alert(make_value())
+
+    assert alert.opened_at == datetime(2026, 11, 30, 23, 59, 58, 250_000, tzinfo=UTC)
+    assert alert.sequence == 2
+    assert [rule.id for rule in alert.rules] == ["impossible_travel", "new_device"]
+    assert alert.rules[1].limit is None
+    assert alert.latest.transaction["loyalty"] == {"points": 12}
+    assert alert.latest.features["amount_stddev"] is None
+    assert json.loads(alert.original)["alert_id"] == alert.alert_id
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, FaultReason.EMPTY),
+        (b"", FaultReason.EMPTY),
+        (b"{", FaultReason.NOT_JSON),
+        (b'{"score": NaN}', FaultReason.NOT_JSON),
+        (b"\xff", FaultReason.NOT_JSON),
+        (b"[1]", FaultReason.NOT_AN_OBJECT),
+        (b"{}", FaultReason.MISSING_FIELD),
+    ],
+)
+def test_bytes_that_are_no_alert_are_a_fault_with_a_reason(
+    value: bytes | None, reason: FaultReason
+) -> None:
+    with pytest.raises(ContractFault) as caught:
+        parse_alert(value)
+
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"alert_id": "A" * 32}, FaultReason.BAD_FORMAT),
+        ({"alert_id": None}, FaultReason.MISSING_FIELD),
+        ({"sequence": "2"}, FaultReason.WRONG_TYPE),
+        ({"sequence": True}, FaultReason.WRONG_TYPE),
+        ({"score": "high"}, FaultReason.WRONG_TYPE),
+        ({"band": "allow"}, FaultReason.UNKNOWN_VALUE),
+        ({"opened_at": "yesterday"}, FaultReason.BAD_TIME),
+        ({"opened_at": "2026-11-30T23:59:58"}, FaultReason.BAD_TIME),
+        ({"rules": {}}, FaultReason.WRONG_TYPE),
+        ({"rules": ["velocity"]}, FaultReason.WRONG_TYPE),
+        ({"latest": []}, FaultReason.WRONG_TYPE),
+    ],
+)
+def test_field_that_breaks_the_contract_is_named(
+    make_value: Callable[..., bytes], change: dict[str, Any], reason: FaultReason
+) -> None:
+    with pytest.raises(ContractFault) as caught:
+        parse_alert(make_value(**change))
+
+    assert caught.value.reason is reason
+    assert next(iter(change)) in caught.value.detail

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sinks.alerts.alert import parse_alert
+from sinks.alerts.document import Origin, build_document
+from sinks.alerts.template import build_template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def test_template_names_alias_patterns_and_a_digest_of_itself() -> None:
+    template = build_template("eu-alerts")
+
+    assert template["index_patterns"] == ["eu-alerts-19*.*", "eu-alerts-2*.*"]
+    assert template["template"]["aliases"] == {"eu-alerts": {}}
+    assert template["template"]["settings"]["refresh_interval"] == "1s"
+    assert template["template"]["mappings"]["dynamic"] is False
+    assert template["_meta"]["digest"] == build_template("eu-alerts")["_meta"]["digest"]
+    assert template["_meta"]["digest"] != build_template("us-alerts")["_meta"]["digest"]
+
+
+def test_every_field_of_a_document_is_mapped_and_nothing_else(
+    make_value: Callable[..., bytes],
+) -> None:
+    origin = Origin(topic="alerts", partition=0, offset=0)
+    document = build_document(
+        parse_alert(make_value()),
+        origin=origin,
+        index="fraud-alerts",
+        ingested_at=datetime(2026, 12, 1, tzinfo=UTC),
+    )
+    written = set(_leaves(json.loads(document.body)["upsert"]))
+    mapped = set(_mapped(build_template("x")["template"]["mappings"]["properties"]))
+
+    notes = {"case.notes.at", "case.notes.by", "case.notes.text"}  # none yet in a fresh case
+    assert written | notes == mapped
+
+
+def _leaves(value: dict[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, inner in value.items():
+        path = f"{prefix}{name}"
+        items = inner if isinstance(inner, list) else [inner]
+        objects = [item for item in items if isinstance(item, dict)]
+        if path in {"fraud.features", "fraud.location"} or not (objects or items == []):
+            found.append(path)
+        for item in objects if path not in {"fraud.features", "fraud.location"} else []:
+            found += _leaves(item, f"{path}.")
+    return found
+
+
+def _mapped(properties: dict[str, Any], prefix: str = "") -> list[str]:
+    found: list[str] = []
+    for name, field in properties.items():
+        path = f"{prefix}{name}"
+        found += _mapped(field["properties"], f"{path}.") if "properties" in field else [path]
+    return found
