@@ -12,21 +12,23 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from bench.load import fill_topic
-from fraudlake.deployment import run_submission
-from pipelines.errors import JobError
+from pipelines.errors import JobError, TerminalError
 from pipelines.flink import FlinkRest
+from pipelines.generator import GeneratorOptions, generate
 from pipelines.kafka import create_topics, read_group_offsets
+from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from pipelines.settings import Settings
+    from pipelines.settings import KafkaSettings, Settings
 
+EVENTS_PER_SECOND = 2000.0
+"""Of event time: how dense the stream is."""
 POLL_SECONDS = 0.2
 LONGEST_RUN_SECONDS = 900.0
 FIRST_SHARE = 1 / 3
@@ -44,11 +46,32 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StreamBenchmark:
-    """One run: the yardstick and the job, on the same bytes."""
+class Load:
+    """What both jobs read: seeded transactions on cards whose use follows a Zipf law."""
 
     records: int
     cards: int
+    zipf: float
+    seed: int
+
+
+class Submit(Protocol):
+    """Starts a program of ``flink_jobs`` with these words; the answer holds the job's id."""
+
+    def __call__(self, settings: Settings, module: str, words: list[str]) -> Mapping[str, str]: ...
+
+
+class Listener(Protocol):
+    """Hears of the step, the records done and their total."""
+
+    def __call__(self, step: str, done: int, total: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamBenchmark:
+    """One run: the yardstick and the job, on the same bytes."""
+
+    load: Load
     bytes_per_record: float
     state_backend: str
     pass_through: Rate
@@ -69,64 +92,76 @@ class _Sample:
 
 def run_stream_benchmark(
     settings: Settings,
+    load: Load,
     *,
     ruleset: str,
-    records: int,
-    cards: int,
-    zipf: float,
-    seed: int,
-    on_progress: Callable[[str, int, int], None],
+    submit: Submit,
+    on_progress: Listener,
 ) -> StreamBenchmark:
-    """Fill a topic of its own, run both jobs over it, and leave nothing running.
-
-    ``on_progress`` hears of the step, the records done and their total.
-    """
-    prefix = f"bench{seed}-{int(time.time())}-"
+    """Fill a topic of its own, run both jobs over it, and leave nothing running."""
+    prefix = f"bench{load.seed}-{int(time.time())}-"
     kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
     create_topics(kafka, kafka.topics().all())
-    size = fill_topic(
-        kafka,
-        count=records,
-        cards=cards,
-        zipf=zipf,
-        seed=seed,
-        on_progress=lambda sent: on_progress("filling the topic", sent, records),
-    )
-    rates = []
-    for name, module, words in (
-        ("pass-through", "flink_jobs.pass_through", []),
-        ("fraud-detection", "flink_jobs.fraud_detection", ["--ruleset", ruleset]),
-    ):
-        own = dataclasses.replace(
-            settings,
-            kafka=kafka,
-            flink=dataclasses.replace(settings.flink, job_name=f"bench-{name}"),
-        )
-        rates.append(_measure(own, name, module, words, records, on_progress))
+    size = _fill_topic(kafka, load, on_progress)
+    programs = {
+        "pass-through": ("flink_jobs.pass_through", []),
+        "fraud-detection": ("flink_jobs.fraud_detection", ["--ruleset", ruleset]),
+    }
+    rates = {}
+    for name, (module, words) in programs.items():
+        flink = dataclasses.replace(settings.flink, job_name=f"bench-{name}")
+        own = dataclasses.replace(settings, kafka=kafka, flink=flink)
+        job_id = submit(own, module, words)["job_id"]
+        rates[name] = _measure(own, name, job_id, load.records, on_progress)
     return StreamBenchmark(
-        records=records,
-        cards=cards,
+        load=load,
         bytes_per_record=size,
         state_backend=settings.flink.state_backend,
-        pass_through=rates[0],
-        fraud_detection=rates[1],
+        pass_through=rates["pass-through"],
+        fraud_detection=rates["fraud-detection"],
     )
+
+
+def _fill_topic(kafka: KafkaSettings, load: Load, on_progress: Listener) -> float:
+    """Send the transactions, customers first; the mean size of a value in bytes."""
+    span_ms = int(load.records / EVENTS_PER_SECOND * 1000)
+    options = GeneratorOptions(
+        seed=load.seed,
+        start_ms=time.time_ns() // 1_000_000 - span_ms - 60_000,
+        cards=load.cards,
+        rate=EVENTS_PER_SECOND,
+        count=load.records,
+        skew=load.zipf,
+    )
+    topics = kafka.topics()
+    sender = KafkaSender(kafka)
+    names = {"transaction": topics.transactions.name, "customer": topics.customers.name}
+    size = sent = 0
+    for emission in generate(options):
+        if emission.kind not in names:
+            continue
+        sender.send(names[emission.kind], emission.key, emission.value)
+        if emission.kind == "transaction":
+            sent += 1
+            size += len(emission.value or b"")
+            if sent % 10_000 == 0:
+                on_progress("filling the topic", sent, load.records)
+    sender.flush()
+    if sender.failed:
+        msg = f"{sender.failed.total()} records were not sent: {sender.last_failure}"
+        raise TerminalError(msg)
+    return size / sent
 
 
 def _measure(
-    settings: Settings,
-    name: str,
-    module: str,
-    words: list[str],
-    records: int,
-    on_progress: Callable[[str, int, int], None],
+    settings: Settings, name: str, job_id: str, records: int, on_progress: Listener
 ) -> Rate:
     rest = FlinkRest(settings.flink.rest_url)
-    job_id = run_submission(settings, module, words)["job_id"]
     try:
         samples = _watch(settings, rest, job_id, records, lambda n: on_progress(name, n, records))
     finally:
         rest.cancel(job_id)
+        rest.await_end(job_id, wait_seconds=60)
     return _slope(name, samples, records)
 
 

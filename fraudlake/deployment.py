@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from pipelines.features import load_features
-from pipelines.rules import load_ruleset
-
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import connector_jar
 from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.project import PROJECT
 from pipelines.errors import JobError
+from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
 from pipelines.kafka import create_topics
+from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

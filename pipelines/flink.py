@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REQUEST_SECONDS = 5.0
+ENDED_STATES = frozenset({"CANCELED", "FAILED", "FINISHED"})
 RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING"})
 
 
@@ -160,6 +161,14 @@ class FlinkRest:
                 cause = self.root_cause(job_id) or "no failure is recorded"
                 msg = f"job {job_id} is {job.state}: {cause}. Its page: {self._url}/#/job/{job_id}"
                 raise JobError(msg)
+            time.sleep(0.2)
+
+    def await_end(self, job_id: str, *, wait_seconds: float) -> None:
+        """Return when the job has given its slots back, or the time is up."""
+        deadline = time.monotonic() + wait_seconds
+        while time.monotonic() < deadline:
+            if self._get(f"/jobs/{job_id}")["state"] in ENDED_STATES:
+                return
             time.sleep(0.2)
 
     def _get(self, path: str) -> dict[str, Any]:

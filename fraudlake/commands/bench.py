@@ -30,6 +30,7 @@ def about() -> None:
 
 @bench.command()
 def stream(
+    *,
     records: Annotated[int, typer.Option(min=100_000, help="How many transactions.")] = 3_000_000,
     cards: Annotated[int, typer.Option(min=1, help="On how many cards.")] = 50_000,
     zipf: Annotated[float, typer.Option(min=0.0, help="Skew over cards; 0 is uniform.")] = 1.1,
@@ -44,7 +45,8 @@ def stream(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from bench.stream import run_stream_benchmark
+    from bench.stream import Load, run_stream_benchmark
+    from fraudlake.deployment import run_submission
     from pipelines.settings import Settings
 
     bar = Progress(
@@ -65,11 +67,9 @@ def stream(
 
         result = run_stream_benchmark(
             Settings.from_env(),
+            Load(records=records, cards=cards, zipf=zipf, seed=seed),
             ruleset=ruleset,
-            records=records,
-            cards=cards,
-            zipf=zipf,
-            seed=seed,
+            submit=run_submission,
             on_progress=on_progress,
         )
     typer.echo(json.dumps({**asdict(result), "share": result.share})) if as_json else _show(result)
@@ -80,8 +80,8 @@ def _show(result: StreamBenchmark) -> None:
     from rich.table import Table
 
     table = Table(
-        title=f"{result.records:,} transactions of {result.bytes_per_record:.0f} bytes on "
-        f"{result.cards:,} cards, {result.state_backend} state"
+        title=f"{result.load.records:,} transactions of {result.bytes_per_record:.0f} bytes on "
+        f"{result.load.cards:,} cards, {result.state_backend} state"
     )
     table.add_column("job")
     table.add_column("records/s", justify="right")

@@ -31,7 +31,7 @@ class Source(Protocol):
     """Where records come from."""
 
     def read(self, records: Records, *, count: int, seconds: float) -> int:
-        """Add records; how many came."""
+        """Add records; how far the position moved."""
 
     def grow(self) -> None:
         """Look for new partitions."""
@@ -118,15 +118,20 @@ class Loader:
         self._since: float | None = None
 
     def step(self, *, seconds: float) -> int:
-        """Read for at most ``seconds``, commit if it is time; how many records came."""
-        count = self._source.read(self._raw, count=BLOCK_ROWS - len(self._raw), seconds=seconds)
-        if count > 0 and self._since is None:
+        """Read for at most ``seconds``, commit if it is time; how far the position moved.
+
+        It also moves behind the end mark of a transaction, which is no record. That is worth a
+        commit too: a position before the mark would look like a lag that never ends, and after
+        Kafka has deleted the mark, like a gap.
+        """
+        moved = self._source.read(self._raw, count=BLOCK_ROWS - len(self._raw), seconds=seconds)
+        if moved > 0 and self._since is None:
             self._since = self._clock()
         if len(self._raw) >= BLOCK_ROWS or self._raw.size_bytes >= BLOCK_BYTES:
             self._decode_block()
         if self._is_due():
             self.finish()
-        return count
+        return moved
 
     def finish(self) -> None:
         """Commit everything that was read. Nothing is committed where nothing came.

@@ -90,8 +90,11 @@ class Source:
             self._assign()
 
     def read(self, records: Records, *, count: int, seconds: float) -> int:
-        """Add up to ``count`` records to ``records`` after at most ``seconds``; how many came."""
-        before = len(records)
+        """Add up to ``count`` records to ``records`` after at most ``seconds``.
+
+        How many came, transactions' end marks that moved the position included.
+        """
+        moved = 0
         try:
             messages = self._consumer.consume(count, seconds)
         except KafkaException as error:
@@ -110,11 +113,13 @@ class Source:
                     time_ms=message.timestamp()[1],
                 )
                 self._next[partition] = offset + 1
+                moved += 1
             elif fault.code() == KafkaError._PARTITION_EOF:
+                moved += offset > self._next[partition]
                 self._next[partition] = max(self._next[partition], offset)
             else:
                 self._fail(partition, fault)
-        return len(records) - before
+        return moved
 
     def position(self, *, dead_letters: int) -> Position:
         """Behind everything that ``read`` has returned."""

@@ -11,22 +11,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from pipelines.errors import SinkError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets
-from pipelines.settings import Settings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.position import Position
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.source import Source, name_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from confluent_kafka.admin import AdminClient
+
+    from pipelines.settings import Settings
+    from sinks.lakehouse.position import Position
 
 pytestmark = pytest.mark.live
 ROUNDS = 12

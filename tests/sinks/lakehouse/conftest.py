@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from pyiceberg.catalog import Catalog
 
 from pipelines.settings import LakehouseSettings, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.records import Records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pyiceberg.catalog import Catalog
 
 TRANSACTION: dict[str, Any] = {
     "transaction_id": "t-1",

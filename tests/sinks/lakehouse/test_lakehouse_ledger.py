@@ -6,18 +6,14 @@ import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 import pytest
-from pyiceberg.catalog import Catalog
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
 from pyiceberg.io.pyarrow import schema_to_pyarrow
-from pyiceberg.table import Table
 from sqlalchemy.exc import OperationalError
 
 from pipelines.errors import SinkError, TransientError
-from pipelines.settings import Settings
 from sinks.lakehouse import ledger as module
 from sinks.lakehouse.iceberg import Append
 from sinks.lakehouse.ledger import Ledger
@@ -26,6 +22,13 @@ from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DECISIONS, LABELS, create_table, feature_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
+
+    from pipelines.settings import Settings
 
 Build = Callable[..., bytes]
 Collect = Callable[..., Records]

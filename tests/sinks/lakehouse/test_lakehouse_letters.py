@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -12,6 +11,9 @@ from pipelines.contracts.dead_letter import DeadLetter, parse_dead_letter
 from pipelines.errors import TransientError
 from sinks.lakehouse.letters import Letters
 from sinks.lakehouse.records import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Broker:

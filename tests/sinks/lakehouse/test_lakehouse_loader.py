@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -12,6 +12,9 @@ from pipelines.errors import TransientError
 from sinks.lakehouse.loader import BLOCK_ROWS, Cadence, Loader
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Decoded, Records, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 @dataclass
@@ -28,13 +31,16 @@ class Topic:
     story: Story
     waiting: list[bytes] = field(default_factory=list)
     next_offset: int = 0
+    marks: int = 0
 
     def read(self, records: Records, *, count: int, seconds: float) -> int:
         taken, self.waiting = self.waiting[:count], self.waiting[count:]
         for value in taken:
             records.add(value=value, partition=0, offset=self.next_offset, time_ms=0)
             self.next_offset += 1
-        return len(taken)
+        marks, self.marks = self.marks, 0
+        self.next_offset += marks
+        return len(taken) + marks
 
     def grow(self) -> None:
         self.story.events.append("grow")
@@ -161,6 +167,18 @@ def test_an_idle_topic_is_never_committed(world: Callable[..., World]) -> None:
     w.loader.finish()
 
     assert w.story.events == []
+
+
+def test_the_end_mark_of_a_transaction_moves_the_position_without_a_record(
+    world: Callable[..., World],
+) -> None:
+    w = world(seconds=1)
+    w.topic.marks = 1
+    w.loader.step(seconds=0)
+    w.now[0] = 1
+    w.loader.step(seconds=0)
+
+    assert (w.ledger.rows, w.story.events) == ([], ["commit 1", "lag"])
 
 
 def test_finish_commits_what_was_read_and_then_nothing_more(world: Callable[..., World]) -> None:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from pyiceberg.catalog import Catalog
 from pyiceberg.table import DataScan, FileScanTask
 from pyiceberg.types import DoubleType, LongType, StringType
 
 from pipelines.errors import SinkError, TerminalError
-from pipelines.settings import Settings
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.plan import plan_table
 from sinks.lakehouse.position import Position
@@ -22,6 +20,11 @@ from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, create_table
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+
+    from pipelines.settings import Settings
 
 Build = Callable[..., bytes]
 Collect = Callable[..., Records]

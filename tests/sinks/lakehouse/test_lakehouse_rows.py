@@ -6,13 +6,16 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from pyiceberg.catalog import Catalog
 from pyiceberg.types import DecimalType, TimestamptzType
 
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, TABLES, create_table
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
 
 Collect = Callable[..., Records]
 LABEL = (
