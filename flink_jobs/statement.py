@@ -50,6 +50,9 @@ VERDICT_COLUMNS = (
 )
 KERNEL = "io.fraudlake.profile"
 
+# A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
+_TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -148,7 +151,7 @@ def _functions(*, has_customers: bool) -> list[str]:
 
 
 def _arrived(columns: Sequence[Column]) -> str:
-    """Every record, with the defaults of its optional fields and the reason it cannot be decided."""
+    """Every record, with defaults for optional fields, and why it cannot be decided."""
     defaults = {column.name: column.default for column in transaction_columns() if column.default}
     values = [
         f"COALESCE(`{column.name}`, {quote(defaults[column.name])}) AS `{column.name}`"
@@ -231,7 +234,7 @@ def _customer_profiles() -> str:
         "  COALESCE(`customer_id`, DECODE(`record_key`, 'UTF-8')) AS `customer_id`,\n"
         "  `updated_at`,\n"
         "  ARRAY[`max_speed_kmh`, `home_latitude`, `home_longitude`] AS `attributes`\n"
-        "FROM customers WHERE `fault` IS NULL OR (`raw` IS NULL AND `record_key` IS NOT NULL)"
+        f"FROM customers WHERE `fault` IS NULL OR {_TOMBSTONE}"
     )
 
 
@@ -324,7 +327,8 @@ def _insert_outbox(
     body = ",\n  ".join(columns)
     with_steps = ",\n".join(steps)
     return (
-        f"INSERT INTO outbox WITH {with_steps}\nSELECT\n  {body}\nFROM scored CROSS JOIN UNNEST(CASE WHEN {flagged} "
+        f"INSERT INTO outbox WITH {with_steps}\nSELECT\n  {body}\n"
+        f"FROM scored CROSS JOIN UNNEST(CASE WHEN {flagged} "
         f"THEN ARRAY[{decisions}, {alerts}] ELSE ARRAY[{decisions}] END) AS u(topic)"
     )
 
@@ -341,13 +345,8 @@ def _insert_dead_letters(settings: Settings, *, has_customers: bool) -> str:
         _letters("arrived WHERE `reason` IS NOT NULL", topics.transactions.name, "`reason`"),
     ]
     if has_customers:
-        letters.append(
-            _letters(
-                "customers WHERE `fault` IS NOT NULL AND NOT (`raw` IS NULL AND `record_key` IS NOT NULL)",
-                topics.customers.name,
-                "`fault`",
-            )
-        )
+        broken = f"customers WHERE `fault` IS NOT NULL AND NOT {_TOMBSTONE}"
+        letters.append(_letters(broken, topics.customers.name, "`fault`"))
     return "INSERT INTO dead_letters\n" + "\nUNION ALL\n".join(letters)
 
 
@@ -355,5 +354,6 @@ def _letters(source: str, topic: str, reason: str) -> str:
     detail = "COALESCE(`fault_detail`, 'event_time is more than 10 minutes ahead of the record')"
     return (
         f"SELECT `record_key`, 'decode', {reason}, {detail}, `raw`, {quote(topic)}, "
-        f"`source_partition`, `source_offset`, CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) FROM {source}"
+        "`source_partition`, `source_offset`, CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) "
+        f"FROM {source}"
     )

@@ -140,7 +140,10 @@ def outbox(kafka: KafkaSettings, *, job: str, features: Iterable[str]) -> str:
     ``features``: ``name:kind`` in the order of the feature array.
     """
     topics = kafka.topics()
-    rules = "ARRAY<ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, `because` STRING>>"
+    rules = (
+        "ARRAY<ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, "
+        "`because` STRING>>"
+    )
     opening = "ROW<`decision_id` STRING, `transaction_id` STRING, `event_time` TIMESTAMP_LTZ(3)>"
     alert = (
         "ROW<`alert_id` STRING, `sequence` BIGINT, `card_id` STRING, `customer_id` STRING, "

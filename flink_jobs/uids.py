@@ -29,8 +29,8 @@ def with_stable_uids(compiled: CompiledPlan) -> PlanReference:
 def name_node(node: dict[str, object]) -> None:
     """Give a source or sink node of a plan the uid format ``source-<table>_<part>``.
 
-    Flink replaces ``<transformation>`` by the name of the part (writer, committer ...), so that each
-    operator of a sink has a uid of its own.
+    Flink replaces ``<transformation>`` by the name of the part (writer, committer ...), so that
+    each operator of a sink has a uid of its own.
     """
     kind = str(node["type"])
     if SOURCE_KIND in kind:

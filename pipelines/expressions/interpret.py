@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.expressions import tree
-from pipelines.expressions.tree import Node
+
+if TYPE_CHECKING:
+    from pipelines.expressions.tree import Node
 
 Value = float | str | bool | None
 Row = Mapping[str, Value]
@@ -33,35 +35,35 @@ def fires(condition: Node, row: Row) -> bool:
     return evaluate(condition, row) is True
 
 
-def evaluate(node: Node, row: Row) -> Value:  # noqa: PLR0911 - one return for each kind
-    """The value of an expression; None is NULL."""
+def evaluate(node: Node, row: Row) -> Value:  # noqa: PLR0911, PLR0912 - a branch for each kind
+    """The value of an expression; None is NULL. ``row`` has a value for every column it names."""
     match node:
-        case tree.Number(value) | tree.Text(value) | tree.Boolean(value):
-            return value
+        case tree.Number(constant) | tree.Text(constant) | tree.Boolean(constant):
+            return constant
         case tree.Null():
             return None
         case tree.Name(name, _):
             return row[name]
         case tree.Not(operand):
-            value = evaluate(operand, row)
-            return None if value is None else not value
-        case tree.Logic(op, left, right):
-            return _logic(op, evaluate(left, row), evaluate(right, row))
-        case tree.Compare(op, left, right):
-            return _strict(_COMPARE[op], evaluate(left, row), evaluate(right, row))
-        case tree.Arithmetic(op, left, right):
-            return _arithmetic(op, evaluate(left, row), evaluate(right, row))
+            held = evaluate(operand, row)
+            return None if held is None else not held
+        case tree.Logic(connective, left, right):
+            return _logic(connective, evaluate(left, row), evaluate(right, row))
+        case tree.Compare(comparison, left, right):
+            return _strict(_COMPARE[comparison], evaluate(left, row), evaluate(right, row))
+        case tree.Arithmetic(operation, left, right):
+            return _arithmetic(operation, evaluate(left, row), evaluate(right, row))
         case tree.OneOf(operand, items):
-            value = evaluate(operand, row)
-            return None if value is None else value in [evaluate(item, row) for item in items]
+            sought = evaluate(operand, row)
+            return None if sought is None else sought in [evaluate(item, row) for item in items]
         case tree.IsNull(operand):
             return evaluate(operand, row) is None
         case tree.Call(function, arguments):
             return _call(function, [evaluate(argument, row) for argument in arguments])
         case tree.Case(branches, otherwise):
-            for condition, value in branches:
+            for condition, result in branches:
                 if evaluate(condition, row) is True:
-                    return evaluate(value, row)
+                    return evaluate(result, row)
             return evaluate(otherwise, row)
 
 
@@ -72,20 +74,20 @@ def _logic(op: str, left: Value, right: Value) -> bool | None:
     return None if left is None or right is None else not decisive
 
 
-def _strict(function: Callable[[Any, Any], Any], left: Value, right: Value) -> Any:
+def _strict(function: Callable[[Any, Any], Value], left: Value, right: Value) -> Value:
     return None if left is None or right is None else function(left, right)
 
 
 def _arithmetic(op: str, left: Value, right: Value) -> Value:
     if op == "/" and right == 0:
         return None
-    result: Value = _strict(_COMPUTE[op], left, right)
-    return result
+    return _strict(_COMPUTE[op], left, right)
 
 
 def _call(function: str, values: list[Any]) -> Value:
     if function == "coalesce":
-        return next((value for value in values if value is not None), None)
+        present: list[Value] = [value for value in values if value is not None]
+        return present[0] if present else None
     if any(value is None for value in values):
         return None
     if function == "abs":

@@ -7,17 +7,30 @@ documented subset gets through: no other function, no sub-query, no cast, no sta
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import cast
+import math
+from typing import TYPE_CHECKING
 
 import sqlglot
 from sqlglot import expressions as exp
 
-from pipelines.columns import Column
 from pipelines.expressions import tree
 from pipelines.expressions.tree import Node, type_of
 
-_COMPARISONS: dict[type[exp.Expression], tree.Comparison] = {
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pipelines.columns import Column
+
+DEEPEST = 100
+"""So many levels an expression may have: everything that walks a tree walks it by recursion."""
+SMALLEST, LARGEST = 1e-15, 1e15
+"""Numbers in a rule stay so far inside a double that no sensible arithmetic leaves it."""
+
+ALLOWED = (
+    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
+    "coalesce, abs, least, greatest"
+)
+_COMPARISONS: dict[type[exp.Expr], tree.Comparison] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
     exp.LT: "<",
@@ -25,22 +38,19 @@ _COMPARISONS: dict[type[exp.Expression], tree.Comparison] = {
     exp.GT: ">",
     exp.GTE: ">=",
 }
-_OPERATIONS: dict[type[exp.Expression], tree.Operation] = {
+_OPERATIONS: dict[type[exp.Expr], tree.Operation] = {
     exp.Add: "+",
     exp.Sub: "-",
     exp.Mul: "*",
     exp.Div: "/",
 }
-_FUNCTIONS: dict[type[exp.Expression], tree.Function] = {
+_CONNECTIVES: dict[type[exp.Expr], tree.Connective] = {exp.And: "and", exp.Or: "or"}
+_FUNCTIONS: dict[type[exp.Expr], tree.Function] = {
     exp.Coalesce: "coalesce",
     exp.Abs: "abs",
     exp.Least: "least",
     exp.Greatest: "greatest",
 }
-ALLOWED = (
-    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
-    "coalesce, abs, least, greatest"
-)
 
 
 class ExpressionFault(Exception):
@@ -68,13 +78,33 @@ def parse_number(text: str, columns: Mapping[str, Column]) -> Node:
 def parse_expression(text: str, columns: Mapping[str, Column]) -> Node:
     """The checked tree of any expression of the subset."""
     try:
+        parsed = _parse(text)
+        _refuse_unknown(parsed, columns)
+        node = _Checker(columns).check(parsed)
+        is_too_deep = tree.depth_of(node) > DEEPEST
+    except RecursionError:
+        is_too_deep = True
+    if is_too_deep:
+        msg = f"is more than {DEEPEST} levels deep; make several rules of it"
+        raise ExpressionFault(msg)
+    return node
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, ready to be appended."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" - did you mean {near[0]}?" if near else ""
+
+
+def _parse(text: str) -> exp.Expr:
+    try:
         parsed = sqlglot.parse(text, read="duckdb")
     except sqlglot.errors.SqlglotError as error:
         raise ExpressionFault(_syntax(error)) from error
     if len(parsed) != 1 or parsed[0] is None:
         msg = "must be one expression"
         raise ExpressionFault(msg)
-    return _Checker(columns).check(parsed[0])
+    return parsed[0]
 
 
 def _syntax(error: sqlglot.errors.SqlglotError) -> str:
@@ -84,95 +114,105 @@ def _syntax(error: sqlglot.errors.SqlglotError) -> str:
     return f"does not parse: {str(error).splitlines()[0]}"
 
 
+def _refuse_unknown(parsed: exp.Expr, columns: Mapping[str, Column]) -> None:
+    """All unknown columns in one fault, so that a file is put right in one go."""
+    faults = []
+    for node in parsed.find_all(exp.Column, bfs=False):
+        name = node.name.lower()
+        if node.table or name not in columns:
+            hint = did_you_mean(name, columns)
+            if hint == "" and isinstance(node.this, exp.Identifier) and node.this.quoted:
+                hint = f" - write a text in single quotes: '{node.name}'"
+            faults.append(f"unknown column {_shown(node)}{hint}")
+    if faults:
+        raise ExpressionFault("; ".join(dict.fromkeys(faults)))
+
+
 class _Checker:
     """Rebuilds one parsed expression."""
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
         self._columns = columns
 
-    def check(self, node: exp.Expression) -> Node:  # noqa: PLR0911 - one return for each kind
+    def check(self, node: exp.Expr) -> Node:
         """The checked node."""
-        kind = type(node)
-        if isinstance(node, exp.Paren):
-            return self.check(node.this)
-        if isinstance(node, exp.Literal):
-            return tree.Text(node.this) if node.is_string else tree.Number(float(node.this))
-        if isinstance(node, exp.Boolean):
-            return tree.Boolean(bool(node.this))
-        if isinstance(node, exp.Null):
-            return tree.Null()
-        if isinstance(node, exp.Column):
-            return self._column(node)
-        if isinstance(node, exp.Neg):
-            return self._negated(node)
-        if isinstance(node, exp.Not):
-            return tree.Not(self._condition(node.this))
-        if isinstance(node, exp.And | exp.Or):
-            operator = "and" if isinstance(node, exp.And) else "or"
-            return tree.Logic(
-                operator, self._condition(node.this), self._condition(node.expression)
-            )
-        if kind in _COMPARISONS:
-            return self._compared(_COMPARISONS[kind], node.this, node.expression)
-        if kind in _OPERATIONS:
-            left, right = self._number(node.this), self._number(node.expression)
-            return tree.Arithmetic(_OPERATIONS[kind], left, right)
-        if isinstance(node, exp.Between):
-            low = self._compared(">=", node.this, node.args["low"])
-            return tree.Logic("and", low, self._compared("<=", node.this, node.args["high"]))
-        if isinstance(node, exp.In):
-            return self._one_of(node)
-        if isinstance(node, exp.Is):
-            return self._is(node)
-        if isinstance(node, exp.Case):
-            return self._case(node)
-        if kind in _FUNCTIONS:
-            return self._called(_FUNCTIONS[kind], node)
-        msg = f"{_name(node)} is not allowed; allowed: {ALLOWED}"
-        raise ExpressionFault(msg)
+        method = _METHODS.get(type(node))
+        if method is None:
+            msg = f"{_name(node)} is not allowed; allowed: {ALLOWED}"
+            raise ExpressionFault(msg)
+        return method(self, node)
 
-    def _column(self, node: exp.Column) -> Node:
+    def inner(self, node: exp.Expr) -> Node:
+        return self.check(node.this)
+
+    def literal(self, node: exp.Expr) -> Node:
+        if not node.is_string:
+            value = float(node.this)
+            is_within = value == 0 or SMALLEST <= value <= LARGEST
+            if not (math.isfinite(value) and is_within):
+                msg = f"number {node.this} is out of range; allowed: 0, and 1e-15 to 1e15"
+                raise ExpressionFault(msg)
+            return tree.Number(value)
+        if any(ord(character) < 32 or ord(character) == 127 for character in node.this):
+            msg = f"text {node.this!r} has a control character in it"
+            raise ExpressionFault(msg)
+        return tree.Text(node.this)
+
+    def boolean(self, node: exp.Expr) -> Node:
+        return tree.Boolean(bool(node.this))
+
+    def null(self, _: exp.Expr) -> Node:
+        return tree.Null()
+
+    def column(self, node: exp.Expr) -> Node:
         name = node.name.lower()
-        if node.table or name not in self._columns:
-            shown = node.sql(dialect="duckdb")
-            raise ExpressionFault(f"unknown column {shown}{did_you_mean(name, self._columns)}")
         return tree.Name(name, self._columns[name].type)
 
-    def _negated(self, node: exp.Neg) -> Node:
+    def negated(self, node: exp.Expr) -> Node:
         operand = self._number(node.this)
         if isinstance(operand, tree.Number):
             return tree.Number(-operand.value)
         return tree.Arithmetic("-", tree.Number(0.0), operand)
 
-    def _compared(
-        self, operator: tree.Comparison, left: exp.Expression, right: exp.Expression
-    ) -> Node:
-        first, second = self.check(left), self.check(right)
-        kinds = {type_of(first), type_of(second)} - {"null"}
-        if len(kinds) > 1 or "boolean" in kinds:
-            shown = f"{left.sql(dialect='duckdb')} {operator} {right.sql(dialect='duckdb')}"
-            msg = f"{shown} compares {type_of(first)} with {type_of(second)}"
-            raise ExpressionFault(msg)
-        return tree.Compare(operator, first, second)
+    def inverted(self, node: exp.Expr) -> Node:
+        return tree.Not(self._condition(node.this))
 
-    def _one_of(self, node: exp.In) -> Node:
+    def connected(self, node: exp.Expr) -> Node:
+        left, right = self._condition(node.this), self._condition(node.args["expression"])
+        return tree.Logic(_CONNECTIVES[type(node)], left, right)
+
+    def compared(self, node: exp.Expr) -> Node:
+        return self._compare(_COMPARISONS[type(node)], node.this, node.args["expression"])
+
+    def computed(self, node: exp.Expr) -> Node:
+        left, right = self._number(node.this), self._number(node.args["expression"])
+        return tree.Arithmetic(_OPERATIONS[type(node)], left, right)
+
+    def between(self, node: exp.Expr) -> Node:
+        if node.args.get("symmetric"):
+            msg = "between symmetric is not allowed; write the smaller bound first"
+            raise ExpressionFault(msg)
+        low = self._compare(">=", node.this, node.args["low"])
+        return tree.Logic("and", low, self._compare("<=", node.this, node.args["high"]))
+
+    def one_of(self, node: exp.Expr) -> Node:
         operand = self.check(node.this)
         items = tuple(self.check(item) for item in node.expressions)
         if not items or not all(isinstance(item, tree.Number | tree.Text) for item in items):
-            msg = "in (...) takes a list of numbers or texts"
+            msg = "in (...) takes a list of numbers or texts, without null"
             raise ExpressionFault(msg)
         if {type_of(item) for item in items} != {type_of(operand)}:
-            msg = f"in (...) compares {type_of(operand)} with items of another type"
+            msg = f"{_shown(node)} compares {type_of(operand)} with items of another type"
             raise ExpressionFault(msg)
         return tree.OneOf(operand, items)
 
-    def _is(self, node: exp.Is) -> Node:
-        if not isinstance(node.expression, exp.Null):
-            msg = "after is comes [not] null"
+    def is_null(self, node: exp.Expr) -> Node:
+        if not isinstance(node.args["expression"], exp.Null):
+            msg = f"{_shown(node)} is not allowed: after is comes null or not null"
             raise ExpressionFault(msg)
         return tree.IsNull(self.check(node.this))
 
-    def _case(self, node: exp.Case) -> Node:
+    def case(self, node: exp.Expr) -> Node:
         if node.this is not None:
             msg = "write case when CONDITION then VALUE, not case VALUE when"
             raise ExpressionFault(msg)
@@ -181,47 +221,83 @@ class _Checker:
             for branch in node.args["ifs"]
         )
         otherwise = node.args.get("default")
-        case = tree.Case(branches, tree.Null() if otherwise is None else self.check(otherwise))
-        _check_same_type([value for _, value in branches] + [case.otherwise], "case")
-        return case
+        last = tree.Null() if otherwise is None else self.check(otherwise)
+        _check_same_type([*(value for _, value in branches), last], "case")
+        return _null_if_only_null(tree.Case(branches, last))
 
-    def _called(self, function: tree.Function, node: exp.Expression) -> Node:
+    def called(self, node: exp.Expr) -> Node:
+        function = _FUNCTIONS[type(node)]
         given = [node.this, *node.expressions]
         if function == "coalesce":
             arguments = tuple(self.check(item) for item in given)
             _check_same_type(arguments, "coalesce")
         else:
             arguments = tuple(self._number(item) for item in given)
-        return tree.Call(function, arguments)
+        return _null_if_only_null(tree.Call(function, arguments))
 
-    def _condition(self, node: exp.Expression) -> Node:
+    def _compare(self, operator: tree.Comparison, left: exp.Expr, right: exp.Expr) -> Node:
+        first, second = self.check(left), self.check(right)
+        kinds = {type_of(first), type_of(second)} - {"null"}
+        if len(kinds) > 1 or "boolean" in kinds:
+            shown = f"{_shown(left)} {operator} {_shown(right)}"
+            msg = f"{shown} compares {type_of(first)} with {type_of(second)}"
+            raise ExpressionFault(msg)
+        return tree.Compare(operator, first, second)
+
+    def _condition(self, node: exp.Expr) -> Node:
         checked = self.check(node)
         if type_of(checked) not in ("boolean", "null"):
-            msg = f"{node.sql(dialect='duckdb')} is a {type_of(checked)}, not a condition"
+            msg = f"{_shown(node)} is a {type_of(checked)}, not a condition"
             raise ExpressionFault(msg)
         return checked
 
-    def _number(self, node: exp.Expression) -> Node:
+    def _number(self, node: exp.Expr) -> Node:
         checked = self.check(node)
         if type_of(checked) not in ("number", "null"):
-            msg = f"{node.sql(dialect='duckdb')} is a {type_of(checked)}, not a number"
+            msg = f"{_shown(node)} is a {type_of(checked)}, not a number"
             raise ExpressionFault(msg)
         return checked
+
+
+_METHODS: dict[type[exp.Expr], Callable[[_Checker, exp.Expr], Node]] = {
+    exp.Paren: _Checker.inner,
+    exp.Literal: _Checker.literal,
+    exp.Boolean: _Checker.boolean,
+    exp.Null: _Checker.null,
+    exp.Column: _Checker.column,
+    exp.Neg: _Checker.negated,
+    exp.Not: _Checker.inverted,
+    exp.Between: _Checker.between,
+    exp.In: _Checker.one_of,
+    exp.Is: _Checker.is_null,
+    exp.Case: _Checker.case,
+    **dict.fromkeys(_CONNECTIVES, _Checker.connected),
+    **dict.fromkeys(_COMPARISONS, _Checker.compared),
+    **dict.fromkeys(_OPERATIONS, _Checker.computed),
+    **dict.fromkeys(_FUNCTIONS, _Checker.called),
+}
 
 
 def _check_same_type(nodes: Iterable[Node], where: str) -> None:
-    kinds = {type_of(node) for node in nodes} - {"null"}
+    kinds = sorted({str(type_of(node)) for node in nodes} - {"null"})
     if len(kinds) > 1:
-        raise ExpressionFault(f"{where} mixes {' and '.join(sorted(cast('set[str]', kinds)))}")
+        msg = f"{where} mixes {' and '.join(kinds)}"
+        raise ExpressionFault(msg)
 
 
-def _name(node: exp.Expression) -> str:
+def _null_if_only_null(node: Node) -> Node:
+    """What can give nothing but NULL is NULL, so that an engine need not guess its type."""
+    return tree.Null() if type_of(node) == "null" else node
+
+
+def _name(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return f"function {node.name}"
-    return f"{node.sql(dialect='duckdb')!r}"
+    if isinstance(node, exp.Func) and not isinstance(node, exp.Binary):
+        return f"function {node.sql_name().lower()}"
+    return f"{_shown(node)!r}"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name, ready to be appended."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" - did you mean {near[0]}?" if near else ""
+def _shown(node: exp.Expr) -> str:
+    text = node.sql(dialect="duckdb")
+    return text if len(text) <= 60 else f"{text[:57]}..."

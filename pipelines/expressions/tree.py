@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 ValueType = Literal["number", "text", "boolean", "null"]
 Comparison = Literal["=", "<>", "<", "<=", ">", ">="]
 Operation = Literal["+", "-", "*", "/"]
+Connective = Literal["and", "or"]
 Function = Literal["coalesce", "abs", "least", "greatest"]
 
 
@@ -59,7 +60,7 @@ class Not:
 class Logic:
     """a and b; a or b"""
 
-    operator: Literal["and", "or"]
+    operator: Connective
     left: Node
     right: Node
 
@@ -154,7 +155,12 @@ def columns_of(node: Node) -> frozenset[str]:
     return frozenset().union(*(columns_of(child) for child in children(node)))
 
 
-def type_of(node: Node) -> ValueType:
+def depth_of(node: Node) -> int:
+    """How many levels the tree has."""
+    return 1 + max((depth_of(child) for child in children(node)), default=0)
+
+
+def type_of(node: Node) -> ValueType:  # noqa: PLR0911 - one return for each kind
     """What an expression gives."""
     match node:
         case Number() | Arithmetic():

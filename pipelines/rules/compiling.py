@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipelines.expressions.rendering import Dialect, number_literal, render, render_condition
-from pipelines.rules.ruleset import Ruleset, State
+from pipelines.rules.judging import SCORE_STEPS
 from pipelines.rules.sentences import render_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipelines.rules.ruleset import Ruleset, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class CompiledRuleset:
     rules: tuple[CompiledRule, ...]
 
     def score_sql(self, fired: Sequence[str]) -> str:
-        """The score as DOUBLE, from a BOOLEAN expression for each rule; shadow rules add nothing."""
+        """The score as DOUBLE, from a BOOLEAN for each rule; shadow rules add nothing."""
         active = [
             (name, rule.weight)
             for name, rule in zip(fired, self.rules, strict=True)
@@ -40,9 +45,12 @@ class CompiledRuleset:
         ]
         if self.ruleset.combine == "sum":
             terms = [f"CASE WHEN {n} THEN {number_literal(w)} ELSE 0e0 END" for n, w in active]
-            return " + ".join(terms) or "0e0"
-        factors = [f"(CASE WHEN {n} THEN {number_literal(1 - w)} ELSE 1e0 END)" for n, w in active]
-        return f"1e0 - {' * '.join(factors) or '1e0'}"
+            score = " + ".join(terms) or "0e0"
+        else:
+            rests = [f"CASE WHEN {n} THEN {number_literal(1 - w)} ELSE 1e0 END" for n, w in active]
+            score = f"1e0 - {' * '.join(f'({rest})' for rest in rests) or '1e0'}"
+        steps = number_literal(SCORE_STEPS)
+        return f"FLOOR(({score}) * {steps} + 5e-1) / {steps}"
 
     def band_sql(self, score: str) -> str:
         """The band, from the score."""

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
-from pipelines.columns import Column
 from pipelines.errors import RulesetError
-from pipelines.expressions import tree
 from pipelines.expressions.parsing import (
     ExpressionFault,
     did_you_mean,
     parse_condition,
     parse_number,
 )
-from pipelines.expressions.tree import Node
-from pipelines.features import Features
+from pipelines.expressions.tree import Boolean, Node
+from pipelines.rules.comparison import compared_sides
 from pipelines.rules.ruleset import Combine, Example, Rule, Ruleset, State
+from pipelines.rules.sections import Section, find_sections, rule_sections
 from pipelines.rules.sentences import Sentence, parse_sentence
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pipelines.columns import Column
+    from pipelines.features import Features
+
 SHIPPED = Path(__file__).parent.parent / "rulesets"
-_ID = re.compile(r"[a-z][a-z0-9_]*")
+MOST_WEIGHT = 1e6
+DECIMALS = 9
+"""So many decimals of a weight or a threshold count, as many as a score has."""
+
+_ID = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _RULESET_KEYS = ("id", "combine", "review_at", "block_at", "description")
 _RULE_KEYS = (
     "id",
@@ -37,6 +46,7 @@ _RULE_KEYS = (
     "description",
     "example",
 )
+_NEVER: Node = Boolean(value=False)
 _Parsed = TypeVar("_Parsed")
 
 
@@ -45,115 +55,171 @@ def shipped_rulesets() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
-def load_ruleset(name: str, features: Features) -> Ruleset:
+def load_ruleset(name: str | Path, features: Features) -> Ruleset:
     """A shipped rule set by name, or the file at a path; RulesetError lists every fault."""
-    path = shipped_rulesets().get(name, Path(name))
+    return read_ruleset(find_ruleset(name), features)
+
+
+def find_ruleset(name: str | Path) -> Path:
+    """The file of a shipped rule set, or the path itself; RulesetError if there is no such file."""
+    shipped = shipped_rulesets()
+    path = shipped.get(str(name), Path(name))
     if not path.is_file():
-        shipped = ", ".join(shipped_rulesets())
-        hint = did_you_mean(name, shipped_rulesets())
-        msg = f"no rule set {name!r}{hint} (shipped: {shipped}; or the path of a file)"
+        hint = did_you_mean(str(name), shipped)
+        msg = f"no rule set {str(name)!r}{hint} (shipped: {', '.join(shipped)}; or a file's path)"
         raise RulesetError(msg)
-    return _Reader(path, features.columns()).read()
+    return path
+
+
+def read_ruleset(path: Path, features: Features) -> Ruleset:
+    """The rule set in a file; RulesetError lists every fault, one in a line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path.name} is not TOML that can be read: {error}"
+        raise RulesetError(msg) from error
+    reader = _Reader(find_sections(text), features.columns())
+    ruleset = reader.read(content)
+    if reader.faults:
+        lines = [f"{path.name} line {line}: {fault}" for line, fault in sorted(reader.faults)]
+        raise RulesetError("\n".join(dict.fromkeys(lines)))
+    return ruleset
 
 
 class _Reader:
-    """Reads one file and gathers its faults."""
+    """Reads one file's content and gathers its faults with their lines."""
 
-    def __init__(self, path: Path, columns: Mapping[str, Column]) -> None:
-        self._path = path
-        self._text = path.read_text(encoding="utf-8")
+    def __init__(self, sections: list[Section], columns: Mapping[str, Column]) -> None:
+        self._sections = sections
         self._columns = columns
-        self._faults: list[tuple[int, str]] = []
+        self.faults: list[tuple[int, str]] = []
 
-    def read(self) -> Ruleset:
-        try:
-            content = tomllib.loads(self._text)
-        except tomllib.TOMLDecodeError as error:
-            msg = f"{self._path.name} is not TOML: {error}"
-            raise RulesetError(msg) from error
-        ruleset = self._ruleset(content)
-        if self._faults:
-            lines = [
-                f"{self._path.name} line {line}: {fault}" for line, fault in sorted(self._faults)
-            ]
-            raise RulesetError("\n".join(lines))
-        return ruleset
-
-    def _ruleset(self, content: dict[str, Any]) -> Ruleset:
+    def read(self, content: dict[str, Any]) -> Ruleset:
+        """What could be read; worth nothing when there are faults."""
+        head = next((s for s in self._sections if s.name == "ruleset"), self._sections[0])
         for key in content.keys() - {"ruleset", "rule"}:
-            self._fault(self._line_of(key), f"unknown section {key!r}; allowed: ruleset, rule")
-        head = content.get("ruleset", {})
-        line = self._line_of("[ruleset]")
-        self._check_keys(head, _RULESET_KEYS, line)
-        combine = self._choice(head, "combine", get_args(Combine), line)
-        review_at = self._number(head, "review_at", line)
-        block_at = self._number(head, "block_at", line)
-        if not 0 < review_at <= block_at:
-            self._fault(line, f"review_at={review_at} must be above 0 and at most {block_at=}")
+            line = next((s.line for s in self._sections if s.name == key), head.line_of(key))
+            hint = did_you_mean(key, ("ruleset", "rule"))
+            self._fault(line, f"unknown section {key}{hint}; allowed: [ruleset] and [[rule]]")
+        table = content.get("ruleset")
+        if not isinstance(table, dict):
+            self._fault(1, "section [ruleset] is missing; it holds id, combine and the thresholds")
+            table = {}
+        return self._ruleset(table, head, content.get("rule", []))
+
+    def _ruleset(self, table: dict[str, Any], place: Section, given: object) -> Ruleset:
+        self._check_keys(table, _RULESET_KEYS, place)
+        combine = self._choice(table, "combine", get_args(Combine), place)
+        review_at = self._number(table, "review_at", place)
+        block_at = self._number(table, "block_at", place)
+        if not 0 < review_at < block_at:
+            fault = f"review_at={review_at:g} must be above 0 and below block_at={block_at:g}"
+            self._fault(place.line_of("review_at"), fault)
         if combine == "noisy_or" and block_at > 1:
-            self._fault(line, f"block_at={block_at}: with noisy_or no score is above 1")
-        rules = content.get("rule", [])
-        if not rules:
-            self._fault(line, "a rule set needs at least one [[rule]]")
-        starts = self._line_numbers(r"\[\[\s*rule\s*\]\]")
-        read = tuple(
-            self._rule(rule, combine, start) for rule, start in zip(rules, starts, strict=False)
-        )
-        self._check_unique(read, starts)
+            fault = f"block_at={block_at:g} is never reached: with noisy_or no score is above 1"
+            self._fault(place.line_of("block_at"), fault)
+        rules = self._rules(given, combine, place)
         return Ruleset(
-            id=self._id(head, line),
+            id=self._id(table, place),
+            description=self._text(table, "description", place, otherwise=""),
             combine=cast("Combine", combine),
             review_at=review_at,
             block_at=block_at,
-            rules=read,
+            rules=rules,
         )
 
-    def _rule(self, rule: dict[str, Any], combine: str, line: int) -> Rule:
-        self._check_keys(rule, _RULE_KEYS, line)
-        weight = self._number(rule, "weight", line)
-        if weight <= 0 or (combine == "noisy_or" and weight > 1):
-            allowed = "above 0 and at most 1" if combine == "noisy_or" else "above 0"
-            self._fault(self._line_of("weight", line), f"weight={weight} must be {allowed}")
-        when, because = self._text_of(rule, "when", line), self._text_of(rule, "because", line)
-        unknown = tree.Boolean(value=False)
-        condition = self._parsed(parse_condition, when, "when", line, unknown)
-        observed, limit = compared_sides(condition)
-        if "observed" in rule:
-            observed = self._parsed(parse_number, str(rule["observed"]), "observed", line, unknown)
-        if "limit" in rule:
-            limit = self._parsed(parse_number, str(rule["limit"]), "limit", line, unknown)
+    def _rules(self, given: object, combine: str, head: Section) -> tuple[Rule, ...]:
+        tables = self._tables(given, "rule", self._sections[0])
+        places = rule_sections(self._sections, len(tables))
+        rules = tuple(
+            self._rule(table, combine, place, examples)
+            for table, (place, examples) in zip(tables, places, strict=True)
+        )
+        seen: dict[str, int] = {}
+        for rule, (place, _) in zip(rules, places, strict=True):
+            if rule.id in seen:
+                self._fault(place.line, f"rule {rule.id} stands in line {seen[rule.id]} already")
+            seen.setdefault(rule.id, place.line)
+        if not any(rule.state in ("active", "shadow") for rule in rules):
+            self._fault(head.line, "no rule is active or shadow; at least one [[rule]] must be")
+        return rules
+
+    def _rule(
+        self, table: dict[str, Any], combine: str, place: Section, examples: list[Section]
+    ) -> Rule:
+        self._check_keys(table, _RULE_KEYS, place)
+        when = self._text(table, "when", place)
+        because = self._text(table, "because", place)
+        condition = self._parse(parse_condition, when, "when", place, _NEVER)
+        observed, limit = compared_sides(condition, self._columns)
+        if "observed" in table:
+            text = self._text(table, "observed", place)
+            observed = self._parse(parse_number, text, "observed", place, _NEVER)
+        if "limit" in table:
+            text = self._text(table, "limit", place)
+            limit = self._parse(parse_number, text, "limit", place, _NEVER)
         return Rule(
-            id=self._id(rule, line),
-            owner=self._text_of(rule, "owner", line),
-            state=cast("State", self._choice(rule, "state", get_args(State), line)),
-            weight=weight,
+            id=self._id(table, place),
+            owner=self._text(table, "owner", place),
+            description=self._text(table, "description", place, otherwise=""),
+            state=cast("State", self._choice(table, "state", get_args(State), place)),
+            weight=self._weight(table, combine, place),
             when=when,
             because=because,
             condition=condition,
-            sentence=self._parsed(parse_sentence, because, "because", line, Sentence(())),
+            sentence=self._parse(parse_sentence, because, "because", place, Sentence(())),
             observed=observed,
             limit=limit,
-            examples=tuple(self._example(example, line) for example in rule.get("example", [])),
+            examples=self._examples(table.get("example", []), place, examples),
         )
 
-    def _example(self, example: dict[str, Any], line: int) -> Example:
-        self._check_keys(example, ("given", "fires"), line)
-        given = example.get("given", {})
-        for name in given:
-            if name not in self._columns:
-                hint = did_you_mean(name, self._columns)
-                self._fault(line, f"example gives unknown column {name}{hint}")
-        fires = example.get("fires")
-        if not isinstance(fires, bool):
-            self._fault(line, "an example needs fires = true or false")
-        return Example(given=given, fires=bool(fires))
+    def _weight(self, table: dict[str, Any], combine: str, place: Section) -> float:
+        weight = self._number(table, "weight", place)
+        most = 1 if combine == "noisy_or" else MOST_WEIGHT
+        if not 0 < weight <= most:
+            self._fault(
+                place.line_of("weight"), f"weight={weight:g} must be above 0 and at most {most:g}"
+            )
+        return weight
 
-    def _parsed(
+    def _examples(self, given: object, rule: Section, places: list[Section]) -> tuple[Example, ...]:
+        tables = self._tables(given, "rule.example", rule)
+        if len(places) != len(tables):
+            places = [Section(name="rule.example", line=rule.line_of("example"))] * len(tables)
+        return tuple(
+            self._example(table, place) for table, place in zip(tables, places, strict=True)
+        )
+
+    def _example(self, table: dict[str, Any], place: Section) -> Example:
+        self._check_keys(table, ("given", "fires"), place)
+        given = table.get("given")
+        if not isinstance(given, dict):
+            self._fault(place.line, "an example needs given = { column = value, ... }")
+            given = {}
+        values = {name: self._given(name, value, place) for name, value in given.items()}
+        fires = table.get("fires")
+        if not isinstance(fires, bool):
+            self._fault(place.line_of("fires"), "an example needs fires = true or false")
+        return Example(given=values, fires=fires is True, line=place.line)
+
+    def _given(self, name: str, value: object, place: Section) -> float | str:
+        line = place.line_of("given")
+        if name not in self._columns:
+            hint = did_you_mean(name, self._columns)
+            self._fault(line, f"example gives unknown column {name}{hint}")
+        elif self._columns[name].type == "text" and not isinstance(value, str):
+            self._fault(line, f"example gives {name}={value!r}; it must be text")
+        elif self._columns[name].type == "number" and not _is_number(value):
+            self._fault(line, f"example gives {name}={value!r}; it must be a number")
+        return value if isinstance(value, str) else float(cast("float", value) or 0)
+
+    def _parse(
         self,
         parse: Callable[[str, Mapping[str, Column]], _Parsed],
         text: str,
         key: str,
-        line: int,
+        place: Section,
         otherwise: _Parsed,
     ) -> _Parsed:
         if text == "":
@@ -161,77 +227,63 @@ class _Reader:
         try:
             return parse(text, self._columns)
         except ExpressionFault as fault:
-            self._fault(self._line_of(key, line), f"{key} {fault}")
+            self._fault(place.line_of(key), f"{key} {fault}")
             return otherwise
 
-    def _id(self, table: dict[str, Any], line: int) -> str:
-        name = self._text_of(table, "id", line)
+    def _tables(self, given: object, name: str, place: Section) -> list[dict[str, Any]]:
+        if isinstance(given, list) and all(isinstance(item, dict) for item in given):
+            return given
+        found = next((s.line for s in self._sections if s.name == name), place.line_of(name))
+        self._fault(found, f"{name} must be written with two brackets: [[{name}]]")
+        return []
+
+    def _id(self, table: dict[str, Any], place: Section) -> str:
+        name = self._text(table, "id", place)
         if name and not _ID.fullmatch(name):
-            self._fault(line, f"id={name!r} must be small letters, digits and _, a letter first")
+            fault = f"id={name!r} must be small letters, digits and _, a letter first, at most 64"
+            self._fault(place.line_of("id"), fault)
         return name
 
-    def _check_unique(self, rules: tuple[Rule, ...], starts: list[int]) -> None:
-        seen: dict[str, int] = {}
-        for rule, line in zip(rules, starts, strict=False):
-            if rule.id in seen:
-                self._fault(line, f"rule {rule.id} stands in line {seen[rule.id]} already")
-            seen.setdefault(rule.id, line)
-
-    def _check_keys(self, table: dict[str, Any], known: tuple[str, ...], line: int) -> None:
+    def _check_keys(self, table: dict[str, Any], known: tuple[str, ...], place: Section) -> None:
         for key in table:
             if key not in known:
-                hint = did_you_mean(key, known) or f"; allowed: {', '.join(known)}"
-                self._fault(self._line_of(key, line), f"unknown key {key}{hint}")
+                hint = did_you_mean(key, known)
+                fault = f"unknown key {key}{hint}; allowed: {', '.join(known)}"
+                self._fault(place.line_of(key), fault)
 
-    def _choice(self, table: dict[str, Any], key: str, allowed: tuple[str, ...], line: int) -> str:
-        value = self._text_of(table, key, line)
+    def _choice(
+        self, table: dict[str, Any], key: str, allowed: tuple[str, ...], place: Section
+    ) -> str:
+        value = self._text(table, key, place)
         if value and value not in allowed:
             hint = did_you_mean(value, allowed)
-            self._fault(
-                self._line_of(key, line), f"{key}={value!r} must be {', '.join(allowed)}{hint}"
-            )
+            fault = f"{key}={value!r} must be one of {', '.join(allowed)}{hint}"
+            self._fault(place.line_of(key), fault)
         return value
 
-    def _text_of(self, table: dict[str, Any], key: str, line: int) -> str:
-        value = table.get(key)
-        if not isinstance(value, str) or value == "":
-            self._fault(line, f"{key} is missing; it must be text")
-            return ""
-        return value
+    def _text(
+        self, table: dict[str, Any], key: str, place: Section, *, otherwise: str | None = None
+    ) -> str:
+        value = table.get(key, otherwise)
+        if isinstance(value, str) and (value.strip() != "" or otherwise is not None):
+            return value
+        state = "is missing; it" if key not in table else f"is {value!r}; it"
+        self._fault(place.line_of(key), f"{key} {state} must be text")
+        return ""
 
-    def _number(self, table: dict[str, Any], key: str, line: int) -> float:
+    def _number(self, table: dict[str, Any], key: str, place: Section) -> float:
         value = table.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._fault(line, f"{key} is missing; it must be a number")
-            return 1.0
-        return float(value)
+        if _is_number(value):
+            return round(float(cast("float", value)), DECIMALS)
+        state = "is missing; it" if key not in table else f"is {value!r}; it"
+        self._fault(place.line_of(key), f"{key} {state} must be a number")
+        return {"review_at": 0.5, "block_at": 1.0}.get(key, 1.0)
 
     def _fault(self, line: int, message: str) -> None:
-        self._faults.append((line, message))
-
-    def _line_of(self, key: str, start: int = 1) -> int:
-        """The line that sets a key, from ``start`` on; ``start`` itself where none does."""
-        pattern = re.escape(key) if key.startswith("[") else rf"{re.escape(key)}\s*="
-        found = [line for line in self._line_numbers(pattern) if line >= start]
-        return found[0] if found else start
-
-    def _line_numbers(self, pattern: str) -> list[int]:
-        lines = self._text.splitlines()
-        return [at for at, line in enumerate(lines, 1) if re.match(rf"\s*{pattern}", line)]
+        self.faults.append((line, message))
 
 
-def compared_sides(condition: Node) -> tuple[Node, Node]:
-    """What the first comparison of a condition holds against what: observed, and limit.
-
-    The observed side is the one with a column; both are NULL where no numbers are compared.
-    """
-    for node in _walk(condition):
-        if isinstance(node, tree.Compare) and tree.type_of(node.left) == "number":
-            left, right = node.left, node.right
-            return (left, right) if tree.columns_of(left) else (right, left)
-    return tree.Null(), tree.Null()
-
-
-def _walk(node: Node) -> list[Node]:
-    """The node and all below it, from left to right."""
-    return [node, *(deeper for child in tree.children(node) for deeper in _walk(child))]
+def _is_number(value: object) -> bool:
+    """A finite number; true and false are none."""
+    is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_numeric and abs(cast("float", value)) <= 1e15 and math.isfinite(cast("float", value))

@@ -1,18 +1,18 @@
-"""A rule set as data: read from TOML, checked whole, versioned by its meaning.
-
-A faulty file gives one RulesetError that lists every fault with file, line, what is allowed, and
-the nearest known name.
-"""
+"""A rule set as data, versioned by its meaning."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.expressions.tree import Node, columns_of
-from pipelines.rules.sentences import Sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipelines.rules.sentences import Sentence
 
 State = Literal["draft", "shadow", "active", "paused"]
 Combine = Literal["noisy_or", "sum"]
@@ -22,8 +22,9 @@ Combine = Literal["noisy_or", "sum"]
 class Example:
     """A row, with NULL for every column it does not name, and whether the rule fires on it."""
 
-    given: dict[str, float | str]
+    given: Mapping[str, float | str]
     fires: bool
+    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Rule:
 
     id: str
     owner: str
+    description: str
     state: State
     weight: float
     when: str
@@ -58,6 +60,7 @@ class Ruleset:
     """Rules, how their weights make a score, and where the bands begin."""
 
     id: str
+    description: str
     combine: Combine
     review_at: float
     block_at: float

@@ -124,7 +124,8 @@ class Loader:
         commit too: a position before the mark would look like a lag that never ends, and after
         Kafka has deleted the mark, like a gap.
         """
-        moved = self._source.read(self._raw, count=BLOCK_ROWS - len(self._raw), seconds=seconds)
+        room = min(BLOCK_ROWS, max(self._cadence.rows - self._rows, 1)) - len(self._raw)
+        moved = self._source.read(self._raw, count=room, seconds=seconds)
         if moved > 0 and self._since is None:
             self._since = self._clock()
         if len(self._raw) >= BLOCK_ROWS or self._raw.size_bytes >= BLOCK_BYTES:

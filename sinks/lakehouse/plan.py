@@ -5,7 +5,7 @@ list of files is needed. Columns are matched by name, which is right as long as 
 the same column in all schemas of the table: the sink only ever adds. Where a column was renamed, or
 a name was given to a new one, or rows were deleted by delete files, pyiceberg reads the table into
 Arrow instead. (DuckDB 2.0 can match by field id too, but then fails on structs that have grown:
-see ``docs/decisions/features-as-struct.md``.)
+see ``docs/decisions/004-features-as-struct.md``.)
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ meaning or leaves is never done here. Every table carries the place of its recor
 
 The values of ``features`` are one struct with a double for each feature. A map would need no new
 column when a feature appears, but reading one feature of a million rows then costs 1.2 s of
-processor time instead of 0.02 s: see ``docs/decisions/features-as-struct.md``. The struct appears
-with the first features that are written and grows with every new name (``grow_features``).
+processor time instead of 0.02 s: see ``docs/decisions/004-features-as-struct.md``. The struct
+appears with the first features that are written and grows with every new name (``grow_features``).
 """
 
 from __future__ import annotations

@@ -290,9 +290,9 @@ def test_records_that_were_deleted_before_they_were_stored_are_missed(
     first = opened()
     first.start(None)
     stored = at_end(first)
-    connect_admin(lake.kafka).delete_records([TopicPartition(topic, 0, 4)])[
-        TopicPartition(topic, 0, 4)
-    ].result(30)
+    admin = connect_admin(lake.kafka)  # must outlive its futures
+    place = TopicPartition(topic, 0, 4)
+    admin.delete_records([place])[place].result(30)
 
     with pytest.raises(SinkError, match=r"begins at 4, the table goes on at 0: up to 4 records"):
         opened().start(stored)

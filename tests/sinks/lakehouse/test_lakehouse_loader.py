@@ -159,6 +159,15 @@ def test_enough_rows_or_bytes_do_not_wait(world: Callable[..., World]) -> None:
         assert w.ledger.rows == [0, 1]
 
 
+def test_a_commit_has_no_more_rows_than_it_should(world: Callable[..., World]) -> None:
+    w = world(rows=2)
+    w.topic.waiting = [b"1"] * 5
+    for _ in range(3):
+        w.loader.step(seconds=0)
+
+    assert w.story.events == ["commit 2", "lag", "commit 4", "lag"]
+
+
 def test_an_idle_topic_is_never_committed(world: Callable[..., World]) -> None:
     w = world(seconds=1)
     for w.now[0] in (0.0, 50.0, 100.0):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -261,3 +263,17 @@ def test_every_column_is_listed_with_its_meaning_and_features_by_name(
     assert listed["decisions", "features.travel_kmh"].type == "DOUBLE"
     assert listed["rule_fires", "card_id"].about == "A token, never a card number."
     assert listed["labels", "label"].about == "fraud or genuine."
+
+
+def test_the_questions_of_the_guide_can_be_asked(
+    lake_settings: Settings, store: Callable[..., int]
+) -> None:
+    store({})
+    guide = Path(__file__).parents[3] / "docs" / "sql.md"
+    (block,) = re.findall(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    questions = [one for one in block.split(";") if one.strip()]
+
+    assert len(questions) == 4
+    for question in questions:
+        ask(lake_settings, question)
+    assert ask(lake_settings, questions[-1]) == [(True,)]

@@ -1,0 +1,98 @@
+"""What one keyed step of the job computes, and the plan that tells the kernel.
+
+The plan is a literal in the job's SQL. Filters and categories keep the order of the declaration, so
+that the plan of a feature does not depend on which others are selected.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from pipelines.expressions.tree import Node
+
+Kind = Literal["count", "money", "number"]
+Entity = Literal["customer", "card"]
+
+PLAN_VERSION = 1
+KEYS: dict[Entity, str] = {"customer": "customer_id", "card": "card_id"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One feature: one aggregate over one window."""
+
+    name: str
+    entity: Entity
+    aggregate: str
+    kind: Kind
+    about: str
+    window_ms: int = 0
+    filter: str | None = None
+    category: str | None = None
+    place: str | None = None
+    field: str | None = None
+    excludes_current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which transactions count: a predicate over the transaction's own columns."""
+
+    name: str
+    condition: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The features of one entity, and what the kernel must be given to compute them."""
+
+    entity: Entity
+    features: tuple[Feature, ...]
+    filters: tuple[Filter, ...]
+    categories: tuple[str, ...]
+
+    @property
+    def horizon_ms(self) -> int:
+        """The longest window: how far back the stage remembers events."""
+        return max((feature.window_ms for feature in self.features), default=0)
+
+    @property
+    def place_filter(self) -> str | None:
+        """The filter that says which transactions are places; None when no feature asks."""
+        return next((item.place for item in self.features if item.place is not None), None)
+
+    def plan_json(self) -> str:
+        """The literal the kernel is given; equal stages give equal text."""
+        head = {"version": PLAN_VERSION, "entity": self.entity, "key": KEYS[self.entity]}
+        body = self._attributes() if self.entity == "customer" else self._history()
+        return json.dumps({**head, **body}, separators=(",", ":"))
+
+    def _attributes(self) -> dict[str, Any]:
+        return {"attributes": [{"name": item.name, "field": item.field} for item in self.features]}
+
+    def _history(self) -> dict[str, Any]:
+        filters = [item.name for item in self.filters]
+        return {
+            "horizon_ms": self.horizon_ms,
+            "filters": filters,
+            "categories": list(self.categories),
+            "place_filter": _position(self.place_filter, filters),
+            "features": [
+                {
+                    "name": item.name,
+                    "aggregate": item.aggregate,
+                    "window_ms": item.window_ms,
+                    "filter": _position(item.filter, filters),
+                    "category": _position(item.category, self.categories),
+                    "exclude_current": item.excludes_current,
+                }
+                for item in self.features
+            ],
+        }
+
+
+def _position(name: str | None, names: list[str] | tuple[str, ...]) -> int:
+    return -1 if name is None else names.index(name)

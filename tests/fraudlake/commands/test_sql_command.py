@@ -1,0 +1,142 @@
+"""``fraudlake sql``: answers in every format, files, and mistakes as one sentence."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from typer.testing import CliRunner, Result
+
+from fraudlake.cli import app
+from pipelines.errors import FraudlakeError, SinkError
+from pipelines.settings import Settings, StackSettings
+from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.position import Position
+from sinks.lakehouse.records import Records
+from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.tables import LABELS, TABLES, create_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Run = Callable[..., Result]
+LABEL = (
+    '{"transaction_id":"t%d","card_id":"c1","merchant_id":"m [1]","event_time":'
+    '"2026-03-01T12:00:00Z","label":"fraud","source":"chargeback",'
+    '"label_time":"2026-03-04T00:00:00Z"}'
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``fraudlake`` in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FRAUDLAKE_STACK_HOME", str(tmp_path))
+    runner = CliRunner()
+    return lambda *words: runner.invoke(app, list(words))
+
+
+@pytest.fixture
+def three_labels(tmp_path: Path) -> None:
+    settings = dataclasses.replace(Settings(), stack=StackSettings(home=tmp_path))
+    records = Records()
+    for at in range(3):
+        records.add(value=(LABEL % at).encode(), partition=0, offset=at, time_ms=0)
+    position = Position(
+        cluster_id="c", topic_id="t", topic="labels", next_offsets={0: 3}, dead_letters=0
+    )
+    with open_catalog(settings, writable=True) as catalog:
+        assert catalog is not None
+        for table in TABLES:
+            create_table(catalog, "fraud", table)
+        ledger = Ledger(create_table(catalog, "fraud", LABELS))
+        ledger.commit(decode_rows(LABELS, records).rows, position)
+
+
+def test_without_a_question_it_teaches(run: Run) -> None:
+    result = run("sql")
+
+    assert result.exit_code == 0
+    assert "select band, count(*) from decisions" in result.output
+
+
+def test_before_there_are_tables_it_says_so(run: Run, tmp_path: Path) -> None:
+    result = run("sql", "select 1")
+
+    assert isinstance(result.exception, SinkError)
+    assert "no tables in namespace fraud yet" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_an_answer_is_a_table_csv_json_or_parquet(run: Run, tmp_path: Path) -> None:
+    question = "select transaction_id, merchant_id, 0.25 as cents from labels order by 1"
+
+    table = run("sql", question, "--rows", "2")
+    as_csv = run("sql", question, "--format", "csv")
+    as_json = run("sql", question, "--format", "json")
+    parquet = run("sql", question, "--format", "parquet", "-o", "answer.parquet")
+
+    assert "m [1]" in table.output
+    assert ("t1" in table.output, "t2" in table.output) == (True, False)
+    assert "the first 2 rows" in table.stderr
+    rows = [(f"t{at}", "m [1]", "0.25") for at in range(3)]
+    assert list(csv.reader(io.StringIO(as_csv.output)))[1:] == [list(row) for row in rows]
+    assert json.loads(as_json.output, parse_float=str) == [
+        {"transaction_id": a, "merchant_id": b, "cents": c} for a, b, c in rows
+    ]
+    assert parquet.exit_code == 0
+    with duckdb.connect() as connection:
+        (count,) = connection.execute("select count(*) from 'answer.parquet'").fetchone() or (0,)
+    assert count == 3
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_a_wide_row_is_a_block_of_names_and_values(run: Run) -> None:
+    result = run("sql", "select * from labels limit 1")
+
+    assert "row 1" in result.output
+    assert "merchant_id" in result.output
+    assert "2026-03-04 00:00:00.000" in result.output
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_a_question_may_stand_in_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("select count(*) as n from labels -- all of them\n;\n")
+
+    assert json.loads(run("sql", "--file", "q.sql", "--format", "json").output) == [{"n": 3}]
+    assert run("sql", "select 1", "--file", "q.sql").exit_code == 2
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_the_past_is_chosen_by_time_and_a_wrong_time_is_a_usage_error(run: Run) -> None:
+    question = ("sql", "select count(*) as n from labels", "--format", "json", "--as-of")
+
+    assert json.loads(run(*question, "2020-01-01").output) == [{"n": 0}]
+    assert json.loads(run(*question, "2999-01-01T00:00").output) == [{"n": 3}]
+    assert run(*question, "yesterday").exit_code == 2
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_tables_and_columns_are_listed(run: Run) -> None:
+    listed = json.loads(run("sql", "--list", "--format", "json").output)
+
+    assert {one["view"] for one in listed} == {"decisions", "labels", "dead_letters", "rule_fires"}
+    assert "fraud or genuine." in run("sql", "--list").output.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_mistakes_are_sentences(run: Run) -> None:
+    wrong = run("sql", "select lable from labels")
+
+    assert isinstance(wrong.exception, FraudlakeError)
+    assert 'Candidate bindings: "label"' in str(wrong.exception)
+    assert run("sql", "select 1", "--format", "parquet").exit_code == 2
+    assert run("sql", "select 1", "-o", "x").exit_code == 2
