@@ -118,13 +118,7 @@ def _facts(rest: FlinkRest, settings: Settings, found: Job) -> dict[str, object]
 
 
 def _show(facts: dict[str, object]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in facts.items():
         if value is not None:
-            table.add_row(
-                name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
-            )
-    Console().print(table)
+            shown = f"{value:,}" if isinstance(value, int) else str(value)
+            typer.echo(f"{name.replace('_', ' '):<24}{shown}")

@@ -35,7 +35,7 @@ def fires(condition: Node, row: Row) -> bool:
     return evaluate(condition, row) is True
 
 
-def evaluate(node: Node, row: Row) -> Value:  # noqa: PLR0911, PLR0912 - a branch for each kind
+def evaluate(node: Node, row: Row) -> Value:
     """The value of an expression; None is NULL. ``row`` has a value for every column it names."""
     match node:
         case tree.Number(constant) | tree.Text(constant) | tree.Boolean(constant):

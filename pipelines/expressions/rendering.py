@@ -47,7 +47,7 @@ class _Renderer:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
 
-    def render(self, node: Node) -> str:  # noqa: PLR0911, PLR0912 - a branch for each kind
+    def render(self, node: Node) -> str:
         match node:
             case tree.Number(value):
                 text = number_literal(value)

@@ -160,7 +160,7 @@ def depth_of(node: Node) -> int:
     return 1 + max((depth_of(child) for child in children(node)), default=0)
 
 
-def type_of(node: Node) -> ValueType:  # noqa: PLR0911 - one return for each kind
+def type_of(node: Node) -> ValueType:
     """What an expression gives."""
     match node:
         case Number() | Arithmetic():

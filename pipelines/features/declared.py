@@ -36,7 +36,8 @@ class Features:
     def select(self, names: Iterable[str]) -> tuple[Stage, ...]:
         """The stages that compute the named features; names of other columns are passed over.
 
-        The card stage is always there, last: it finds repeats and late transactions.
+        The card stage is always there, last: it finds repeats and late transactions, and keeps the
+        card's last place, so that a rule set that asks for travel later finds the right one.
         """
         wanted = frozenset(names)
         chosen = [feature for feature in self.features if feature.name in wanted]
@@ -45,11 +46,17 @@ class Features:
 
     def _stage(self, entity: Entity, chosen: list[Feature]) -> Stage:
         features = tuple(feature for feature in chosen if feature.entity == entity)
-        filters = {feature.filter for feature in features} | {item.place for item in features}
+        place = self._place() if entity == "card" else None
+        filters = {place, *(feature.filter for feature in features)}
         categories = {feature.category for feature in features}
         return Stage(
             entity=entity,
             features=features,
             filters=tuple(item for item in self.filters if item.name in filters),
             categories=tuple(name for name in CATEGORIES if name in categories),
+            place_filter=place,
         )
+
+    def _place(self) -> str | None:
+        """What counts as a place: the same for all travel features, selected or not."""
+        return next((item.place for item in self.features if item.place is not None), None)

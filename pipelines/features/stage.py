@@ -53,16 +53,13 @@ class Stage:
     features: tuple[Feature, ...]
     filters: tuple[Filter, ...]
     categories: tuple[str, ...]
+    place_filter: str | None = None
+    """The filter that says which transactions are places; None: all that have coordinates."""
 
     @property
     def horizon_ms(self) -> int:
         """The longest window: how far back the stage remembers events."""
         return max((feature.window_ms for feature in self.features), default=0)
-
-    @property
-    def place_filter(self) -> str | None:
-        """The filter that says which transactions are places; None when no feature asks."""
-        return next((item.place for item in self.features if item.place is not None), None)
 
     def plan_json(self) -> str:
         """The literal the kernel is given; equal stages give equal text."""
