@@ -30,7 +30,8 @@ def copy_dependencies(target: Path, *, environ: Mapping[str, str] = os.environ) 
             "FRAUDLAKE_JARS=/path/to/jars"
         )
         raise StackError(msg)
-    command = [maven, "-B", "-q", "-C", "-f", str(POM_FILE), "dependency:copy-dependencies"]
+    # Not -C: a mirror may have no checksums of its own, and jars.lock checks every file anyway.
+    command = [maven, "-B", "-q", "-f", str(POM_FILE), "dependency:copy-dependencies"]
     command += ["-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true"]
     command += [f"-DoutputDirectory={target}", "-Dstyle.color=never"]
     try:
