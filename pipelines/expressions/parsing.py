@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import expressions as exp
 
 from pipelines.expressions import tree
+from pipelines.expressions.folding import fold
 from pipelines.expressions.tree import Node, type_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ DEEPEST = 100
 SMALLEST, LARGEST = 1e-15, 1e15
 """Numbers in a rule stay so far inside a double that no sensible arithmetic leaves it."""
 
+_WORDS = {"number": "a number", "text": "a text", "boolean": "a condition", "null": "always null"}
 ALLOWED = (
     "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
     "coalesce, abs, least, greatest"
@@ -59,24 +61,26 @@ class ExpressionFault(Exception):
 
 def parse_condition(text: str, columns: Mapping[str, Column]) -> Node:
     """The checked tree of a condition; ExpressionFault says what is wrong with it."""
-    node = parse_expression(text, columns)
-    if type_of(node) != "boolean":
-        msg = f"is a {type_of(node)}, not a condition; compare it with something"
-        raise ExpressionFault(msg)
-    return node
+    return _fold_of_type("boolean", _check(text, columns))
 
 
 def parse_number(text: str, columns: Mapping[str, Column]) -> Node:
     """The checked tree of an expression that gives a number."""
-    node = parse_expression(text, columns)
-    if type_of(node) != "number":
-        msg = f"is a {type_of(node)}, not a number"
-        raise ExpressionFault(msg)
-    return node
+    return _fold_of_type("number", _check(text, columns))
 
 
 def parse_expression(text: str, columns: Mapping[str, Column]) -> Node:
     """The checked tree of any expression of the subset."""
+    return _fold(_check(text, columns))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint at the nearest known name, ready to be appended."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" - did you mean {near[0]}?" if near else ""
+
+
+def _check(text: str, columns: Mapping[str, Column]) -> Node:
     try:
         parsed = _parse(text)
         _refuse_unknown(parsed, columns)
@@ -90,10 +94,22 @@ def parse_expression(text: str, columns: Mapping[str, Column]) -> Node:
     return node
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name, ready to be appended."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" - did you mean {near[0]}?" if near else ""
+def _fold_of_type(wanted: tree.ValueType, node: Node) -> Node:
+    found = type_of(node)
+    if found != wanted:
+        words = {"boolean": "a condition; compare it with something", "number": "a number"}
+        msg = f"is {_WORDS[found]}, not {words[wanted]}"
+        raise ExpressionFault(msg)
+    return _fold(node)
+
+
+def _fold(node: Node) -> Node:
+    folded = fold(node)
+    for number in tree.numbers_of(folded):
+        if not math.isfinite(number) or abs(number) > LARGEST:
+            msg = f"works out to {number:g}, which is out of range; allowed: up to 1e15"
+            raise ExpressionFault(msg)
+    return folded
 
 
 def _parse(text: str) -> exp.Expr:
@@ -202,7 +218,8 @@ class _Checker:
             msg = "in (...) takes a list of numbers or texts, without null"
             raise ExpressionFault(msg)
         if {type_of(item) for item in items} != {type_of(operand)}:
-            msg = f"{_shown(node)} compares {type_of(operand)} with items of another type"
+            kinds = {_WORDS[type_of(item)] for item in (operand, *items)}
+            msg = f"{_shown(node)} compares {' with '.join(sorted(kinds))}"
             raise ExpressionFault(msg)
         return tree.OneOf(operand, items)
 
@@ -240,21 +257,28 @@ class _Checker:
         kinds = {type_of(first), type_of(second)} - {"null"}
         if len(kinds) > 1 or "boolean" in kinds:
             shown = f"{_shown(left)} {operator} {_shown(right)}"
-            msg = f"{shown} compares {type_of(first)} with {type_of(second)}"
+            msg = f"{shown} compares {_WORDS[type_of(first)]} with {_WORDS[type_of(second)]}"
+            raise ExpressionFault(msg)
+        is_ordered = operator not in ("=", "<>") and "text" in kinds
+        if is_ordered and not any(_is_plain(side) for side in (first, second)):
+            msg = (
+                f"{_shown(left)} {operator} {_shown(right)} orders texts, which is allowed only "
+                "against a text of plain ASCII such as '5999'"
+            )
             raise ExpressionFault(msg)
         return tree.Compare(operator, first, second)
 
     def _condition(self, node: exp.Expr) -> Node:
         checked = self.check(node)
         if type_of(checked) not in ("boolean", "null"):
-            msg = f"{_shown(node)} is a {type_of(checked)}, not a condition"
+            msg = f"{_shown(node)} is {_WORDS[type_of(checked)]}, not a condition"
             raise ExpressionFault(msg)
         return checked
 
     def _number(self, node: exp.Expr) -> Node:
         checked = self.check(node)
         if type_of(checked) not in ("number", "null"):
-            msg = f"{_shown(node)} is a {type_of(checked)}, not a number"
+            msg = f"{_shown(node)} is {_WORDS[type_of(checked)]}, not a number"
             raise ExpressionFault(msg)
         return checked
 
@@ -283,6 +307,11 @@ def _check_same_type(nodes: Iterable[Node], where: str) -> None:
     if len(kinds) > 1:
         msg = f"{where} mixes {' and '.join(kinds)}"
         raise ExpressionFault(msg)
+
+
+def _is_plain(node: Node) -> bool:
+    """An ASCII text, which engines agree on: Flink may order others by UTF-16 or by UTF-8."""
+    return isinstance(node, tree.Null) or (isinstance(node, tree.Text) and node.value.isascii())
 
 
 def _null_if_only_null(node: Node) -> Node:

@@ -23,7 +23,7 @@ def render(node: Node, dialect: Dialect) -> str:
 
 def render_condition(node: Node, dialect: Dialect) -> str:
     """A condition as BOOLEAN that is never NULL: unknown is no."""
-    return f"COALESCE({render(node, dialect)}, FALSE)"
+    return f"COALESCE({_Renderer(dialect).condition(node)}, FALSE)"
 
 
 def quote_name(name: str, dialect: Dialect) -> str:
@@ -61,10 +61,10 @@ class _Renderer:
             case tree.Name(name, _):
                 return quote_name(name, self._dialect)
             case tree.Not(operand):
-                return f"(NOT {self._condition(operand)})"
+                return f"(NOT {self.condition(operand)})"
             case tree.Logic(operator, left, right):
                 joined = f" {operator.upper()} "
-                return f"({self._condition(left)}{joined}{self._condition(right)})"
+                return f"({self.condition(left)}{joined}{self.condition(right)})"
             case tree.Compare(operator, left, right):
                 return f"({self._like(left, right)} {operator} {self._like(right, left)})"
             case tree.Arithmetic("/", left, tree.Number(divisor) as right) if divisor != 0:
@@ -82,7 +82,8 @@ class _Renderer:
             case tree.Case(branches, otherwise):
                 return self._case(branches, otherwise)
 
-    def _condition(self, node: Node) -> str:
+    def condition(self, node: Node) -> str:
+        """A condition as BOOLEAN, which a bare NULL must be told to be."""
         return "CAST(NULL AS BOOLEAN)" if isinstance(node, tree.Null) else self.render(node)
 
     def _like(self, node: Node, other: Node) -> str:
@@ -109,7 +110,7 @@ class _Renderer:
     def _case(self, branches: tuple[tuple[Node, Node], ...], otherwise: Node) -> str:
         kind = tree.type_of(tree.Case(branches, otherwise))
         whens = " ".join(
-            f"WHEN {self._condition(condition)} THEN {self._typed(value, kind)}"
+            f"WHEN {self.condition(condition)} THEN {self._typed(value, kind)}"
             for condition, value in branches
         )
         return f"(CASE {whens} ELSE {self._typed(otherwise, kind)} END)"

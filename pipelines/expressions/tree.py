@@ -155,6 +155,13 @@ def columns_of(node: Node) -> frozenset[str]:
     return frozenset().union(*(columns_of(child) for child in children(node)))
 
 
+def numbers_of(node: Node) -> tuple[float, ...]:
+    """All numbers written in an expression."""
+    if isinstance(node, Number):
+        return (node.value,)
+    return tuple(number for child in children(node) for number in numbers_of(child))
+
+
 def depth_of(node: Node) -> int:
     """How many levels the tree has."""
     return 1 + max((depth_of(child) for child in children(node)), default=0)

@@ -5,12 +5,15 @@ Rows are below; an expectation has one value for each of them. None is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.columns import Column
 from pipelines.expressions import tree
-from pipelines.expressions.tree import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipelines.expressions.tree import Node
 
 T, F, N = True, False, None
 
@@ -25,7 +28,7 @@ ROWS: list[dict[str, Any]] = [
     {"x": 0.0, "y": 0.0, "a": "", "b": None},
     {"x": None, "y": 5.0, "a": None, "b": "é"},
     {"x": -7.5, "y": None, "a": "it's", "b": "Z"},
-    # The katakana is below the emoji by code point and by UTF-8, and above it in UTF-16.
+    # Below the emoji by code point and in UTF-8, above it in UTF-16: not to be ordered.
     {"x": 0.1, "y": 0.2, "a": "ｦ", "b": "😀"},
     {"x": 1e12, "y": 0.01, "a": 'a\\b"c`d%_', "b": " "},
 ]
@@ -52,8 +55,11 @@ CASES: list[tuple[str, list[Any]]] = [
     ("a = 'a\\b\"c`d%_'", [F, F, N, F, F, T]),
     ("b = '😀'", [F, N, F, F, T, F]),
     ("b > 'Z'", [F, N, T, F, T, F]),
-    ("b >= 'é'", [F, N, T, F, T, F]),
-    ("a < b", [F, N, N, F, T, F]),
+    ("b >= 'Z'", [F, N, T, T, T, F]),
+    ("a < 'it''s'", [F, T, N, F, F, T]),
+    ("'b' > a", [F, T, N, F, F, T]),
+    ("a = b", [F, N, N, F, F, F]),
+    ("a <> b", [T, N, N, T, T, T]),
     # arithmetic, all of it in doubles
     ("x / y", [1.5, N, N, N, 0.5, 1e14]),
     ("x / 2", [1.5, 0.0, N, -3.75, 0.05, 5e11]),
@@ -115,7 +121,7 @@ CASES: list[tuple[str, list[Any]]] = [
     ("not (x > 1 and null)", [N, T, N, T, T, N]),
     ("x > 1 or null", [T, N, N, N, N, T]),
     ("x > 1 and null", [N, F, N, F, F, N]),
-    ("x = 3 or y = 5 and a = 'pos'", [T, F, N, N, F, F]),
+    ("x = 3 or y = 5 and a = 'pos'", [T, F, N, F, F, F]),
     ("(x = 3 or y = 5) and a = 'pos'", [T, F, N, F, F, F]),
     ("true and not false", [T] * 6),
     # case
@@ -135,7 +141,6 @@ CASES: list[tuple[str, list[Any]]] = [
     ("coalesce(null, null) is null", [T] * 6),
     ("x > 1 or case when x > 1 then null else null end", [T, N, N, N, N, T]),
 ]
-"""R2 of ``x = 3 or y = 5 and a = 'pos'``: unknown or (true and unknown) is unknown."""
 
 SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     ("{x:.0f} km", {"x": 3.0}, "3 km"),
@@ -146,8 +151,8 @@ SENTENCES: list[tuple[str, dict[str, Any], str]] = [
     ("{x:.1f}", {"x": -0.04}, "0.0"),
     ("{x:.2f}", {"x": -0.005}, "-0.01"),
     ("{x:.2f}", {"x": 200.0}, "200.00"),
-    # 2.675 is a little less than it looks, 1.115 becomes 111.50000000000001 hundredths.
-    ("{x:.2f}", {"x": 2.675}, "2.67"),
+    # 2.675 is less than it looks, yet nearest to 267.5 hundredths; 1.005 to 100.49999999999999.
+    ("{x:.2f}", {"x": 2.675}, "2.68"),
     ("{x:.2f}", {"x": 1.115}, "1.12"),
     ("{x:.2f}", {"x": 1.005}, "1.00"),
     ("{x:.2f}", {"x": 123456789.125}, "123456789.13"),
@@ -203,7 +208,9 @@ def make_text(choose: Callable[[Sequence[Any]], Any]) -> Node:
     return choose([tree.Name("a", "text"), tree.Name("b", "text"), *texts])
 
 
-def make_condition(choose: Callable[[Sequence[Any]], Any], depth: int) -> Node:
+def make_condition(  # noqa: PLR0911 - one return for each kind
+    choose: Callable[[Sequence[Any]], Any], depth: int
+) -> Node:
     """A random condition."""
     inner = ["compare", "text", "null", "list"] + (["not", "and", "or", "case"] if depth else [])
     kind = choose(inner)
@@ -217,14 +224,17 @@ def make_condition(choose: Callable[[Sequence[Any]], Any], depth: int) -> Node:
         branch = (make_condition(choose, deeper), make_condition(choose, deeper))
         return tree.Case((branch,), make_condition(choose, deeper))
     if kind == "text":
-        return tree.Compare(choose(list(_COMPARISONS)), make_text(choose), make_text(choose))
+        plain = choose([tree.Text(value) for value in ("", "a", "B", "it's")])
+        if choose([True, False]):
+            return tree.Compare(choose(_COMPARISONS), make_text(choose), plain)
+        return tree.Compare(choose(("=", "<>")), make_text(choose), make_text(choose))
     if kind == "null":
         return tree.IsNull(choose([make_number(choose, deeper), make_text(choose)]))
     if kind == "list":
         items = tuple(tree.Number(value) for value in (0.0, 0.1, 5.0))
         return tree.OneOf(make_number(choose, deeper), items)
     left, right = make_number(choose, deeper), make_number(choose, deeper)
-    return tree.Compare(choose(list(_COMPARISONS)), left, right)
+    return tree.Compare(choose(_COMPARISONS), left, right)
 
 
 _COMPARISONS = ("=", "<>", "<", "<=", ">", ">=")

@@ -19,6 +19,7 @@ from expression_cases import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.expressions.folding import fold
 from pipelines.expressions.interpret import evaluate
 from pipelines.expressions.parsing import parse_expression
 from pipelines.expressions.rendering import render, render_condition

@@ -1,0 +1,71 @@
+import io.fraudlake.Hash64;
+import io.fraudlake.profile.ProfileKernel;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Drives the kernel from lines on standard input, one answer for each event, without Flink.
+ *
+ * <p>{@code plan JSON} begins a plan over the same cards; {@code fresh} forgets all cards; {@code
+ * event} is followed by tab-separated card, id, time, amount, flags, latitude, longitude, offset and
+ * the categories' values. Empty stands for nothing.
+ */
+public final class KernelHarness {
+
+    private static final int CATEGORIES = 9;
+
+    public static void main(String[] arguments) throws Exception {
+        BufferedReader in =
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+        Map<String, byte[]> states = new HashMap<>();
+        ProfileKernel kernel = null;
+        for (String line = in.readLine(); line != null; line = in.readLine()) {
+            String[] words = line.split("\t", -1);
+            switch (words[0]) {
+                case "plan" -> kernel = new ProfileKernel(words[1]);
+                case "fresh" -> states.clear();
+                case "event" -> out.println(process(kernel, states, words));
+                default -> throw new IllegalArgumentException("unknown line: " + line);
+            }
+        }
+    }
+
+    private static String process(ProfileKernel kernel, Map<String, byte[]> states, String[] words) {
+        ProfileKernel.Event event = new ProfileKernel.Event();
+        event.transactionId = words[2].getBytes(StandardCharsets.UTF_8);
+        event.transactionHash = Hash64.of(event.transactionId);
+        event.time = Long.parseLong(words[3]);
+        event.amountMinor = Long.parseLong(words[4]);
+        event.flags = Long.parseLong(words[5]);
+        event.hasPlace = !words[6].isEmpty() && !words[7].isEmpty();
+        event.latitude = event.hasPlace ? Double.parseDouble(words[6]) : 0;
+        event.longitude = event.hasPlace ? Double.parseDouble(words[7]) : 0;
+        event.offset = Long.parseLong(words[8]);
+        event.hashes = new long[kernel.categoryCount()];
+        for (int i = 0; i < event.hashes.length; i++) {
+            String value = words[CATEGORIES + i];
+            event.hashes[i] = value.isEmpty() ? 0 : Hash64.of(value);
+        }
+        ProfileKernel.Verdict verdict = new ProfileKernel.Verdict();
+        verdict.features = new double[kernel.featureCount()];
+        byte[] before = states.get(words[1]);
+        // Like the heap backend while a snapshot runs: the kernel gets a copy.
+        byte[] copy = before == null ? null : before.clone();
+        states.put(words[1], kernel.process(copy, event, verdict));
+        StringBuilder answer = new StringBuilder();
+        answer.append(verdict.isLate ? 1 : 0).append('\t').append(verdict.isDuplicate ? 1 : 0);
+        answer.append('\t').append(verdict.duplicateOfOffset).append('\t');
+        if (verdict.previousTransactionId != null) {
+            answer.append(new String(verdict.previousTransactionId, StandardCharsets.UTF_8));
+        }
+        for (double feature : verdict.features) {
+            answer.append('\t').append(Double.isNaN(feature) ? "" : Double.toString(feature));
+        }
+        return answer.toString();
+    }
+}

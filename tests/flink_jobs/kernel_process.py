@@ -1,0 +1,91 @@
+"""Talking to the kernel's process: events in, verdicts out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.columns import transaction_columns
+from pipelines.expressions.interpret import fires
+from pipelines.fx import load_fx
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
+    from pipelines.contracts.transaction import Transaction
+    from pipelines.features import Stage
+    from pipelines.reference import Arrival
+
+FX = load_fx()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the kernel said of one event."""
+
+    is_late: bool
+    is_duplicate: bool
+    duplicate_of_offset: int | None
+    previous_transaction_id: str | None
+    features: dict[str, float | None]
+
+
+class Kernel:
+    """The process that runs it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def run(
+        self, stage: Stage, arrivals: Sequence[Arrival], *, is_fresh: bool = True
+    ) -> list[Verdict]:
+        """Feed the arrivals in order, to empty cards or to those of the run before."""
+        if is_fresh:
+            self._send("fresh")
+        self._send(f"plan\t{stage.plan_json()}")
+        return [self._ask(stage, arrival) for arrival in arrivals]
+
+    def _ask(self, stage: Stage, arrival: Arrival) -> Verdict:
+        transaction = arrival.transaction
+        values = [
+            transaction.card_id,
+            transaction.transaction_id,
+            transaction.event_time_ms,
+            FX.to_base_minor(transaction.amount, transaction.currency),
+            flags_of(stage, transaction),
+            "" if transaction.latitude is None else transaction.latitude,
+            "" if transaction.longitude is None else transaction.longitude,
+            arrival.offset,
+            *(getattr(transaction, name) or "" for name in stage.categories),
+        ]
+        self._send("\t".join(["event", *map(str, values)]))
+        assert self._process.stdout is not None
+        late, repeat, offset, previous, *features = (
+            self._process.stdout.readline().rstrip("\n").split("\t")
+        )
+        names = [feature.name for feature in stage.features]
+        return Verdict(
+            is_late=late == "1",
+            is_duplicate=repeat == "1",
+            duplicate_of_offset=int(offset) if repeat == "1" else None,
+            previous_transaction_id=previous or None,
+            features={
+                name: None if value == "" else float(value)
+                for name, value in zip(names, features, strict=True)
+            },
+        )
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
+def flags_of(stage: Stage, transaction: Transaction) -> int:
+    """Bit i: the transaction passes filter i, as the job's SQL computes it."""
+    row = {}
+    for column in transaction_columns():
+        value = getattr(transaction, column.name, None)
+        row[column.name] = column.default if value is None else value
+    return sum(1 << bit for bit, item in enumerate(stage.filters) if fires(item.condition, row))
