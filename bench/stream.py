@@ -19,7 +19,7 @@ import psutil
 from pipelines.errors import JobError, TerminalError
 from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
-from pipelines.kafka import create_topics, read_group_offsets
+from pipelines.kafka import create_topics, delete_topics, read_group_offsets
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
@@ -102,6 +102,21 @@ def run_stream_benchmark(
     prefix = f"bench{load.seed}-{int(time.time())}-"
     kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
     create_topics(kafka, kafka.topics().all())
+    try:
+        return _run(settings, kafka, load, ruleset=ruleset, submit=submit, on_progress=on_progress)
+    finally:
+        delete_topics(kafka, kafka.topics().all())
+
+
+def _run(
+    settings: Settings,
+    kafka: KafkaSettings,
+    load: Load,
+    *,
+    ruleset: str,
+    submit: Submit,
+    on_progress: Listener,
+) -> StreamBenchmark:
     size = _fill_topic(kafka, load, on_progress)
     programs = {
         "pass-through": ("flink_jobs.pass_through", []),

@@ -14,6 +14,7 @@ COPY flink_jobs flink_jobs
 COPY sinks sinks
 COPY orchestration orchestration
 COPY fraudlake fraudlake
+COPY bench bench
 RUN python -m venv .venv \
     && .venv/bin/pip install --no-cache-dir -e '.[alerts,lakehouse,orchestration,stack]' -c constraints/main.txt
 RUN python -m venv .venv-flink \

@@ -130,6 +130,15 @@ def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]
     return created
 
 
+def delete_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> None:
+    """Delete the topics and all their records; those that do not exist are passed over."""
+    admin = connect_admin(settings)
+    existing = list_partitions(settings)
+    names = [topic.name for topic in topics if topic.name in existing]
+    for name, future in (admin.delete_topics(names) if names else {}).items():
+        _await_answer(future, f"deleting topic {name}")
+
+
 def _create_topic(admin: AdminClient, topic: Topic) -> bool:
     """False when somebody else created it in the meantime."""
     wanted = NewTopic(topic.name, num_partitions=topic.partitions, config=topic.config())

@@ -78,7 +78,7 @@ def render_properties(data: Path, *, port: int, controller_port: int) -> str:
         "num.io.threads": "2",
         "num.recovery.threads.per.data.dir": "1",
         "group.initial.rebalance.delay.ms": "0",
-        # Flink's exactly-once sink asks for up to an hour; the broker's own limit is 15 minutes.
+        # The broker's own limit is 15 minutes; a longer one lets a transaction outlive an outage.
         "transaction.max.timeout.ms": "3600000",
         # The default of 128 MiB is taken at once, a quarter of a small heap.
         "log.cleaner.dedupe.buffer.size": "16777216",

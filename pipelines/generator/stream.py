@@ -55,10 +55,11 @@ class _Stream:
 
     def __init__(self, options: GeneratorOptions, fx: FxTable) -> None:
         self._options = options
-        # Seeding with text is the same in every process; hash() is not.
+        # Seeding with text is the same in every process; hash() is not. The ids depend on the start,
+        # too: a stream that begins later has the same people, and transactions of its own.
         world, self._honest, self._crooks, self._ids, self._labels = (
             Random(f"{options.seed}/{purpose}")
-            for purpose in ("world", "honest", "crooks", "ids", "labels")
+            for purpose in ("world", "honest", "crooks", f"{options.start_ms}/ids", "labels")
         )
         self._market = build_market(world, fx)
         self._cards, self._profiles = build_people(

@@ -1,40 +1,66 @@
-"""The kernel as a process of its own, compiled once and driven by lines."""
+"""The kernel and the decoder as processes of their own, compiled once and driven by lines."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kernel_process import FX, Decoder, Kernel
 
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.java import FOR_FLINK, find_java
 from fraudlake.stack.kernel import build_kernel
-from kernel_process import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HARNESS = Path(__file__).parent / "java" / "KernelHarness.java"
+SOURCES = Path(__file__).parent / "java"
 
 
 @pytest.fixture(scope="session")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
-    """The card kernel, without Flink around it."""
-    java = find_java(FOR_FLINK, os.environ).home / "bin"
+def class_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The harnesses, the kernel and Flink's own jars."""
     flink = find_flink()
     jars = os.pathsep.join(str(jar) for jar in (build_kernel(flink), *flink.class_path))
     classes = tmp_path_factory.mktemp("classes")
-    subprocess.run([java / "javac", "-cp", jars, "-d", classes, HARNESS], check=True, timeout=120)
-    command = [java / "java", "-Xmx256m", "-cp", f"{classes}{os.pathsep}{jars}", "KernelHarness"]
+    javac = find_java(FOR_FLINK, os.environ).home / "bin" / "javac"
+    sources = [str(path) for path in SOURCES.rglob("*.java")]
+    subprocess.run([javac, "-cp", jars, "-d", classes, *sources], check=True, timeout=120)
+    return f"{classes}{os.pathsep}{jars}"
+
+
+@contextmanager
+def running(class_path: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    java = find_java(FOR_FLINK, os.environ).home / "bin" / "java"
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", bufsize=1
+        [java, "-Xmx256m", "-cp", class_path, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        bufsize=1,
     )
-    yield Kernel(process)
+    yield process
     assert process.stdin is not None
     process.stdin.close()
     assert process.wait(30) == 0
     assert process.stdout is not None
     process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def kernel(class_path: str) -> Iterator[Kernel]:
+    """The card kernel, without Flink around it."""
+    with running(class_path, "KernelHarness") as process:
+        yield Kernel(process)
+
+
+@pytest.fixture(scope="session")
+def decoder(class_path: str) -> Iterator[Decoder]:
+    """The contract decoder, with the shipped exchange rates."""
+    rates = ",".join(f"{currency}={rate}" for currency, rate in FX.rates.items())
+    with running(class_path, "io.fraudlake.format.DecoderHarness", rates) as process:
+        yield Decoder(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,22 @@ class Kernel:
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
+
+
+class Decoder:
+    """The process that decodes records."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def read(self, value: bytes | None) -> tuple[str, ...]:
+        """``("ok", event time, minor units)`` as text, or the fault's code and its sentence."""
+        line = "-" if value is None else base64.b64encode(value).decode()
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        assert self._process.stdout is not None
+        return tuple(self._process.stdout.readline().rstrip("\n").split("\t"))
 
 
 def flags_of(stage: Stage, transaction: Transaction) -> int:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.flink
 
 SEED = 20261123
-RANDOM_EXPRESSIONS = 80
+RANDOM_EXPRESSIONS = 150
 RANDOM_ROWS = 120
 FEATURES = load_features()
 RULE_COLUMNS = FEATURES.columns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -79,6 +80,13 @@ def test_another_seed_gives_another_stream() -> None:
     assert digest(generate(replace(FAST, count=100))) != digest(
         generate(replace(FAST, count=100, seed=8))
     )
+
+
+def test_a_later_start_has_the_same_people_and_transactions_of_its_own() -> None:
+    later = dataclasses.replace(FAST, start_ms=START_MS + 120_000, count=2000)
+    now, then = transactions(dataclasses.replace(FAST, count=2000)), transactions(later)
+    assert {t.card_id for t, _ in now} & {t.card_id for t, _ in then}
+    assert not {t.transaction_id for t, _ in now} & {t.transaction_id for t, _ in then}
 
 
 def test_every_record_keeps_its_contract_and_has_its_key() -> None:

@@ -43,6 +43,7 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
     private final int[] fieldIndex;
 
     private transient RecordReader reader;
+    private transient int amountIndex;
     private transient int currencyIndex;
 
     ContractDecoder(
@@ -92,6 +93,7 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
     public void open(InitializationContext context) {
         Contract contract = Contract.named(contractName);
         reader = new RecordReader(contract, money);
+        amountIndex = contract.indexOf("amount");
         currencyIndex = contract.indexOf("currency");
     }
 
@@ -111,7 +113,10 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
             return json;
         }
         if (source == Source.BASE_AMOUNT) {
-            return money.toBaseMinor(reader.amountText, (String) reader.values[currencyIndex]);
+            return money.toBaseMinor(
+                    reader.amountText,
+                    (Double) reader.values[amountIndex],
+                    (String) reader.values[currencyIndex]);
         }
         Object value = fieldIndex[column] < 0 ? null : reader.values[fieldIndex[column]];
         if (value == null) {

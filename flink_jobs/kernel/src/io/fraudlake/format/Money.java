@@ -43,8 +43,11 @@ final class Money implements Serializable {
         return rates.containsKey(currency);
     }
 
-    /** {@code amount} is JSON number text, not negative, at most 1e12. */
-    long toBaseMinor(String amount, String currency) {
+    /** {@code amount} is JSON number text, not negative, at most 1e12; {@code value} is the same. */
+    long toBaseMinor(String amount, double value, String currency) {
+        if (value == 0) {
+            return 0; // 0, or as good as: 1e-99999999999 is more than a BigDecimal can hold
+        }
         BigDecimal rate = rates.get(currency);
         int dot = amount.indexOf('.');
         int decimals = dot < 0 ? 0 : amount.length() - dot - 1;
@@ -61,7 +64,7 @@ final class Money implements Serializable {
         }
         BigDecimal exact = new BigDecimal(amount).multiply(rate);
         if (exact.precision() - exact.scale() < -10) {
-            return 0; // far below half a cent; 1e-999999999 would take for ever to round
+            return 0; // far below half a cent
         }
         return exact.setScale(MINOR_DIGITS, RoundingMode.HALF_EVEN).unscaledValue().longValueExact();
     }

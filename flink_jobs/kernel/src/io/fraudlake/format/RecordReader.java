@@ -145,6 +145,9 @@ final class RecordReader {
     }
 
     private Fault readText(String text, Field field, int index) {
+        if (hasHalfCharacter(text)) {
+            return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
+        }
         Object value = text;
         switch (field.kind()) {
             case ID -> {
@@ -191,6 +194,22 @@ final class RecordReader {
         }
         values[index] = value;
         return null;
+    }
+
+    /** JSON can escape one half of a surrogate pair; as UTF-8 it would turn into a question mark. */
+    private static boolean hasHalfCharacter(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                boolean isPair =
+                        i + 1 < text.length()
+                                && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
+                if (!isPair) {
+                    return true;
+                }
+                i++;
+            }
+        }
+        return false;
     }
 
     private static boolean isTooLong(String text) {

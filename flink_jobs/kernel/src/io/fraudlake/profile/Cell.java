@@ -17,6 +17,7 @@ final class Cell {
     final int filter;
     final int columns;
     boolean isDistinctWanted;
+    boolean areExtremesWanted;
     int offset;
 
     Cell(int filter, int columns) {
@@ -66,7 +67,7 @@ final class Cell {
                 bytes, at + SQUARES_HIGH, high - Math.multiplyHigh(amount, amount) - borrow);
         boolean isExtreme =
                 amount == Bytes.getLong(bytes, at + MIN) || amount == Bytes.getLong(bytes, at + MAX);
-        if (count > 0 && isExtreme) {
+        if (areExtremesWanted && count > 0 && isExtreme) {
             findExtremes(bytes, at, log, i + 1, end);
         }
         for (int c = 0; isDistinctWanted && c < columns; c++) {

@@ -5,11 +5,13 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The running aggregates of a key's windows, kept in its bytes; O(1) amortised for each event.
+ * The running aggregates of a key's windows, kept in its bytes.
  *
  * <p>For each window the position of its first event (its edge), and a {@link Cell} for each filter
- * that a feature of the window uses. An event is added once and leaves each window once. A late
- * event is the exception: everything is counted anew, as of its own time and then as of now.
+ * that a feature of the window uses. An event is added once and leaves each window once, so counts
+ * and sums cost O(1) amortised. Looking for the next extreme, or for another event with the same
+ * value, goes through the window, which holds at most {@link EventLog#CAPACITY} events. A late
+ * event has everything counted anew, as of its own time and then as of now.
  */
 final class WindowAggregates {
 
@@ -37,6 +39,9 @@ final class WindowAggregates {
                 Cell cell = cellOf(window, feature.filter(), logged.length);
                 int column = Arrays.binarySearch(logged, feature.category());
                 cell.isDistinctWanted |= feature.aggregate() == Plan.Aggregate.DISTINCT;
+                cell.areExtremesWanted |=
+                        feature.aggregate() == Plan.Aggregate.MIN
+                                || feature.aggregate() == Plan.Aggregate.MAX;
                 boolean excludes = feature.excludesCurrent();
                 outputs.add(new Output(i, feature.aggregate(), cell, column, excludes));
             }

@@ -1,0 +1,70 @@
+"""The stages and plans for what a rule set uses."""
+
+from __future__ import annotations
+
+from pipelines.features import load_features
+
+FEATURES = load_features()
+TRAVEL = '"filter":-1,"category":-1,"exclude_current":false}'
+
+
+def test_only_what_is_named_is_planned_customer_before_card() -> None:
+    names = {"travel_kmh", "card_sum_1h", "customer_max_speed_kmh", "base_amount"}
+    customer, card = FEATURES.select(names)
+    assert customer.entity == "customer"
+    assert [item.name for item in customer.features] == ["customer_max_speed_kmh"]
+    assert card.entity == "card"
+    # In the order of the declaration, whatever the order of the names.
+    assert [item.name for item in card.features] == ["card_sum_1h", "travel_kmh"]
+    assert [item.name for item in card.filters] == ["spending", "card_present"]
+
+
+def test_plans_are_the_literals_that_the_kernel_reads() -> None:
+    customer, card = FEATURES.select(
+        [
+            "customer_max_speed_kmh",
+            "card_count_10s",
+            "card_mean_30d",
+            "card_new_device",
+            "card_distinct_merchants_1h",
+            "travel_km",
+        ]
+    )
+    assert customer.plan_json() == (
+        '{"version":1,"entity":"customer","key":"customer_id","attributes":'
+        '[{"name":"customer_max_speed_kmh","field":"max_speed_kmh"}]}'
+    )
+    assert card.plan_json() == (
+        '{"version":1,"entity":"card","key":"card_id","horizon_ms":2592000000,'
+        '"filters":["spending","card_present"],"categories":["merchant_id","device_id"],'
+        '"place_filter":1,"features":['
+        '{"name":"card_count_10s","aggregate":"count","window_ms":10000,'
+        '"filter":-1,"category":-1,"exclude_current":false},'
+        '{"name":"card_mean_30d","aggregate":"mean","window_ms":2592000000,'
+        '"filter":0,"category":-1,"exclude_current":true},'
+        '{"name":"card_distinct_merchants_1h","aggregate":"distinct","window_ms":3600000,'
+        '"filter":-1,"category":0,"exclude_current":false},'
+        '{"name":"card_new_device","aggregate":"first_seen","window_ms":0,'
+        '"filter":-1,"category":1,"exclude_current":false},'
+        '{"name":"travel_km","aggregate":"travel_km","window_ms":0,' + TRAVEL + "]}"
+    )
+
+
+def test_card_stage_is_there_without_features_and_knows_what_a_place_is() -> None:
+    (card,) = FEATURES.select(["amount"])
+    # Were places not told apart now, a rule set with travel would later start from a wrong one.
+    assert card.plan_json() == (
+        '{"version":1,"entity":"card","key":"card_id","horizon_ms":0,'
+        '"filters":["card_present"],"categories":[],"place_filter":0,"features":[]}'
+    )
+
+
+def test_features_are_columns_that_say_where_they_come_from() -> None:
+    columns = FEATURES.columns()
+    assert columns["customer_max_speed_kmh"].origin == "customer"
+    assert columns["travel_kmh"].origin == "card"
+    assert columns["base_amount"].origin == "transaction"
+    assert {name: column.default for name, column in columns.items() if column.default} == {
+        "kind": "purchase",
+        "status": "approved",
+    }
