@@ -85,13 +85,14 @@ class _Reader:
         for key in self._content.keys() - {"version", "filter", "feature"}:
             self.faults.append(f"unknown section {key}; allowed: version, filter, feature")
         filters = self._filters()
+        # Faulty ones too: they have a fault of their own.
+        given = self._content.get("filter")
+        named = set(given) if isinstance(given, dict) else set()
         tables = self._content.get("feature", [])
         if not _is_list_of_tables(tables) or not tables:
             self.faults.append("features are missing; write [[feature]] above each")
             tables = []
-        features = tuple(
-            feature for table in tables for feature in self._features(table, set(filters))
-        )
+        features = tuple(feature for table in tables for feature in self._features(table, named))
         self._check_together(features)
         return Features(features=features, filters=tuple(filters.values()))
 

@@ -78,6 +78,7 @@ version = 2
 x = "amount > 1"
 [filter]
 broken = "amout > 1"
+spending = "amount > 1"
 [[feature]]
 name = "card_a"
 entity = "card"
@@ -113,17 +114,17 @@ about = "D."
         "unknown section filters; allowed: version, filter, feature",
         "filter broken unknown column amout - did you mean amount?",
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
-        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, attribute",
+        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, attribute - did you mean mean?",
         "feature card_b_{window}: entity='customer' must be card for sum",
-        "feature card_b_{window}: filter='spendin' must be one of nothing, for [filter] is empty",
+        "feature card_b_{window}: filter='spendin' must be one of broken, spending"
+        " - did you mean spending?",
         "feature card_b_{window}: window '1w' must be like 10s, 5m, 24h or 30d, and at most 90d",
         "feature card_b_{window}: window '100d' must be like 10s, 5m, 24h or 30d, and at most 90d",
         "feature device_new: filter means nothing to first_seen; "
         "allowed: name, entity, aggregate, about, category",
         "feature device_new: about is missing; say in a sentence what it means",
-        "feature device_new: category='merchant' must be one of country, device_id, merchant_category, "
-        "merchant_id - did you mean merchant_id?",
-        "feature device_new: filter='broken' must be one of nothing, for [filter] is empty",
+        "feature device_new: category='merchant' must be one of country, device_id, "
+        "merchant_category, merchant_id - did you mean merchant_id?",
         "feature device_new: name='device_new' must begin with card_, customer_ or travel_, "
         "then small letters, digits and _",
         "feature card_c: name must contain {window}, which stands for each of the windows",
