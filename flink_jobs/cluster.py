@@ -24,13 +24,18 @@ def submit(
     jars: Sequence[Path],
     savepoint: str | None,
     parameters: str,
+    job_id: str | None = None,
 ) -> str:
     """Submit the inserts as one job and return its id; the job runs on by itself.
 
     ``parameters`` (``name:value``) stay readable on the job. Every operator gets a stable uid, so
-    that a savepoint fits the next version of the job.
+    that a savepoint fits the next version of the job. With ``job_id`` (32 hexadecimal digits, never
+    used before) the job is known by that id from before its submission.
     """
     configuration = _configure(settings, jars, savepoint, parameters)
+    if job_id is not None:
+        # Flink's own application mode chooses the id so; there is no public option.
+        configuration.set_string("$internal.pipeline.job-id", job_id)
     environment = TableEnvironment.create(
         EnvironmentSettings.new_instance()
         .in_streaming_mode()
@@ -73,6 +78,10 @@ def _configure(
         "execution.checkpointing.savepoint-dir": _checkpoint_folder(settings),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.tolerable-failed-checkpoints": "10",
+        # Another rule set may have no customer stage. Safe, because every operator has a uid of its
+        # own: state goes unclaimed only where its stage or source is gone, never by a changed plan.
+        # The stage starts empty when it comes back, and its source reads all customers again.
+        "execution.state-recovery.ignore-unclaimed-state": "true",
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "500 ms",
         "restart-strategy.exponential-delay.max-backoff": "30 s",

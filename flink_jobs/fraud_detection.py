@@ -57,6 +57,7 @@ def _submit(settings: Settings, statement: Statement, arguments: argparse.Namesp
         jars=arguments.jar,
         savepoint=arguments.savepoint,
         parameters=f"ruleset:{statement.ruleset}",
+        job_id=arguments.job_id,
     )
 
 
@@ -65,6 +66,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--ruleset", help="a shipped rule set or a file; else the setting's")
     parser.add_argument("--jar", type=Path, action="append", default=[], help="needed by the job")
     parser.add_argument("--savepoint", help="go on from this savepoint or checkpoint")
+    parser.add_argument("--job-id", help="32 hexadecimal digits; else Flink chooses")
     parser.add_argument("--show", action="store_true", help="print the SQL and stop")
     return parser.parse_args(words)
 

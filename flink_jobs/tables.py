@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 # A record's clock may run ahead of Kafka's by this much; beyond, it is a dead letter.
 FUTURE_LIMIT = "INTERVAL '10' MINUTE"
 
-# Just below what a broker allows by default, 15 minutes. What was written and not yet committed when
-# everything goes down is aborted by the broker after this time: come back sooner.
+# Just below what a broker allows by default, 15 minutes. What was written and not yet committed
+# when everything goes down is aborted by the broker after this time: come back sooner.
 TRANSACTION_TIMEOUT_MS = 840_000
 
 # A record of the input has at most 1 MiB. A decision adds its features, a dead letter a third.

@@ -1,20 +1,23 @@
 """The Flink job as something that is deployed: submitted, found again, stopped with its state.
 
 The job itself is planned and submitted by ``flink_jobs`` in Flink's own environment, as a child
-process. What is remembered here, in ``<stack home>/flink/<job name>.json``, is only where its state
-lies, so that the next submission goes on from it.
+process. Its id is chosen here and written down first (``fraudlake.memory``), so that even a job
+whose submitter died is found again, and the next submission goes on from its state.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
-from dataclasses import asdict, dataclass
+import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
+from fraudlake.memory import Remembered, hold_job, remember, remembered
+from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import connector_jar
 from fraudlake.stack.kernel import build_kernel
@@ -23,7 +26,7 @@ from pipelines.errors import JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
 from pipelines.kafka import create_topics
-from pipelines.rules import load_ruleset
+from pipelines.rules import load_ruleset, shipped_rulesets
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -45,54 +48,82 @@ class Deployment:
     """The state it went on from; None where it started with none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
-    """The last deployment under a job's name."""
-
-    job_id: str
-    ruleset: str
-    savepoint: str | None
-    """Where it was stopped; None while it runs, or when it died."""
-
-
 def submit_job(
-    settings: Settings, *, ruleset: str | None = None, is_fresh: bool = False
+    settings: Settings,
+    *,
+    ruleset: str | None = None,
+    is_fresh: bool = False,
+    savepoint: str | None = None,
 ) -> Deployment:
     """Start the job and wait until all its tasks run.
 
-    It goes on from its newest savepoint or checkpoint, unless ``is_fresh``. A faulty rule file is
-    refused before anything starts; a job of the same name that already runs is left alone, and is
-    an error.
+    It goes on from its newest savepoint or checkpoint, or from ``savepoint``, unless ``is_fresh``;
+    under the rule set that was deployed last, unless one is named. A faulty rule file is refused
+    before anything starts; a job of the same name that already runs is left alone, and is an error.
     """
-    name = ruleset if ruleset is not None else settings.flink.ruleset
+    with hold_job(settings):
+        running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        if running is not None:
+            msg = (
+                f"job {settings.flink.job_name} is {running.state} already ({running.job_id}). "
+                "Stop it first: `fraudlake job stop`"
+            )
+            raise JobError(msg)
+        return submit_held(settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint)
+
+
+def submit_if_missing(settings: Settings, *, ruleset: str | None = None) -> Deployment | None:
+    """Start the job as ``submit_job`` does; None if Flink works on one of its name already."""
+    with hold_job(settings):
+        running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        return submit_held(settings, ruleset=ruleset) if running is None else None
+
+
+def submit_held(
+    settings: Settings,
+    *,
+    ruleset: str | None = None,
+    is_fresh: bool = False,
+    savepoint: str | None = None,
+) -> Deployment:
+    """``submit_job`` for who holds the job already and has seen that none runs."""
+    name = choose_ruleset(settings, ruleset)
     load_ruleset(name, load_features())
-    rest = FlinkRest(settings.flink.rest_url)
-    running = rest.active_job(settings.flink.job_name)
-    if running is not None:
-        msg = (
-            f"job {settings.flink.job_name} is {running.state} already ({running.job_id}). "
-            "Stop it first: `fraudlake job stop`"
-        )
-        raise JobError(msg)
+    origin = None
+    if not is_fresh:
+        origin = newest_state(settings) if savepoint is None else named_state(savepoint)
     create_topics(settings.kafka, settings.kafka.topics().all())
-    savepoint = None if is_fresh else newest_state(settings)
-    answer = run_submission(
-        settings, "flink_jobs.fraud_detection", ["--ruleset", name], savepoint=savepoint
-    )
-    job_id = str(answer["job_id"])
-    _remember(settings, Remembered(job_id=job_id, ruleset=answer["ruleset"], savepoint=savepoint))
+    draft = Remembered(job_id=uuid.uuid4().hex, ruleset="", ruleset_name=name, origin=origin)
+    remember(settings, draft)
+    words = ["--ruleset", name, "--job-id", draft.job_id]
+    answer = run_submission(settings, "flink_jobs.fraud_detection", words, savepoint=origin)
+    planned = dataclasses.replace(draft, job_id=answer["job_id"], ruleset=answer["ruleset"])
+    remember(settings, planned)
+    rest = FlinkRest(settings.flink.rest_url)
     job = rest.await_job(
-        job_id,
-        lambda found: found.state == "RUNNING" and rest.are_tasks_running(job_id),
+        planned.job_id,
+        lambda found: found.state == "RUNNING" and rest.are_tasks_running(planned.job_id),
         wait_seconds=RUNNING_SECONDS,
     )
+    remember(settings, dataclasses.replace(planned, has_run=True))
     return Deployment(
-        job_id=job_id,
+        job_id=planned.job_id,
         state=job.state,
-        ruleset=answer["ruleset"],
-        url=f"{settings.flink.rest_url}/#/job/{job_id}",
-        savepoint=savepoint,
+        ruleset=planned.ruleset,
+        url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
+        savepoint=origin,
     )
+
+
+def choose_ruleset(settings: Settings, named: str | None) -> str:
+    """The rule set named, else the one deployed last, else the setting's.
+
+    A file becomes its full path: the next submission may come from another folder.
+    """
+    known = remembered(settings)
+    last = settings.flink.ruleset if known is None else known.ruleset_name
+    name = named or last or settings.flink.ruleset
+    return name if name in shipped_rulesets() else str(Path(name).absolute())
 
 
 def run_submission(
@@ -136,13 +167,26 @@ def _cause(stderr: str) -> str:
 
 
 def stop_job(settings: Settings) -> str:
-    """Stop the running job with a savepoint, whose path is returned and remembered."""
-    rest = FlinkRest(settings.flink.rest_url)
-    running = _require_job(rest, settings)
-    savepoint = rest.stop(running.job_id, wait_seconds=SAVEPOINT_SECONDS)
-    known = remembered(settings)
-    ruleset = "" if known is None else known.ruleset
-    _remember(settings, Remembered(job_id=running.job_id, ruleset=ruleset, savepoint=savepoint))
+    """Stop the running job with a savepoint, whose path is returned and remembered.
+
+    Nobody but a person starts it again. One that could not make its savepoint goes on.
+    """
+    with hold_job(settings):
+        rest = FlinkRest(settings.flink.rest_url)
+        running = _require_job(rest, settings)
+        known = remembered(settings)
+        if known is None or known.job_id != running.job_id:
+            known = Remembered(job_id=running.job_id, ruleset="", has_run=True)
+        # Before the savepoint: if we die while it is made, it is found on disk.
+        remember(settings, dataclasses.replace(known, is_stopped=True))
+        try:
+            savepoint = rest.stop(
+                running.job_id, folder=checkpoint_uri(settings), wait_seconds=SAVEPOINT_SECONDS
+            )
+        except JobError:
+            remember(settings, known)
+            raise
+        remember(settings, dataclasses.replace(known, is_stopped=True, savepoint=savepoint))
     return savepoint
 
 
@@ -152,53 +196,3 @@ def _require_job(rest: FlinkRest, settings: Settings) -> Job:
         msg = f"no job {settings.flink.job_name} runs. Start it with `fraudlake job submit`"
         raise JobError(msg)
     return running
-
-
-def newest_state(settings: Settings) -> str | None:
-    """The newest savepoint or whole checkpoint of the last deployment; None if there is none.
-
-    A job that died has left checkpoints newer than the savepoint it once started from. Half-written
-    ones have no ``_metadata`` and do not count.
-    """
-    known = remembered(settings)
-    if known is None:
-        return None
-    checkpoints = checkpoint_folder(settings) / known.job_id
-    whole = [path.parent for path in checkpoints.glob("chk-*/_metadata")]
-    savepoint = [] if known.savepoint is None else [_local(known.savepoint)]
-    found = [path for path in (*whole, *savepoint) if path is not None and path.exists()]
-    if found:
-        newest = max(found, key=lambda path: (path / "_metadata").stat().st_mtime_ns)
-        return newest.resolve().as_uri()
-    return known.savepoint
-
-
-def checkpoint_folder(settings: Settings) -> Path:
-    """Where checkpoints and savepoints lie, as far as this machine can see them."""
-    named = settings.flink.checkpoint_dir
-    if named == "":
-        return settings.stack.home / "flink" / "checkpoints"
-    return _local(named) or Path(named)
-
-
-def _local(uri: str) -> Path | None:
-    parsed = urlparse(uri)
-    return Path(unquote(parsed.path)) if parsed.scheme in ("", "file") else None
-
-
-def remembered(settings: Settings) -> Remembered | None:
-    """The last deployment under the job's name, if any."""
-    path = _memory(settings)
-    return Remembered(**json.loads(path.read_text())) if path.is_file() else None
-
-
-def _remember(settings: Settings, what: Remembered) -> None:
-    path = _memory(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(what)) + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
-def _memory(settings: Settings) -> Path:
-    return settings.stack.home / "flink" / f"{settings.flink.job_name}.json"

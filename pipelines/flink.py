@@ -115,6 +115,17 @@ class FlinkRest:
             latest_duration_ms=None if latest is None else latest["end_to_end_duration"],
         )
 
+    def is_known(self, job_id: str) -> bool:
+        """True while the cluster remembers the job, be it an ended one."""
+        return any(item["jid"] == job_id for item in self._get("/jobs/overview")["jobs"])
+
+    def newest_saved(self, job_id: str) -> str | None:
+        """Where the newest whole checkpoint or savepoint of a known job lies; None: it has none."""
+        latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]
+        found = [item for item in (latest["completed"], latest["savepoint"]) if item is not None]
+        newest = max(found, key=lambda item: int(item["id"]), default=None)
+        return None if newest is None else str(newest["external_path"])
+
     def root_cause(self, job_id: str) -> str | None:
         """The first line of the newest failure, if any."""
         history = self._get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
@@ -125,9 +136,14 @@ class FlinkRest:
         vertices = self._get(f"/jobs/{job_id}")["vertices"]
         return all(vertex["status"] == "RUNNING" for vertex in vertices)
 
-    def stop(self, job_id: str, *, wait_seconds: float) -> str:
-        """Stop with a savepoint; its path. The job goes on where the savepoint fails."""
-        request = self._post(f"/jobs/{job_id}/stop", {"drain": False})["request-id"]
+    def stop(self, job_id: str, *, folder: str | None = None, wait_seconds: float) -> str:
+        """Stop with a savepoint in ``folder``, else in the cluster's own; its path.
+
+        JobError: the savepoint failed, and the job goes on.
+        TransientError: nothing is known of it in time, and the job may still stop.
+        """
+        body = {"drain": False} | ({} if folder is None else {"targetDirectory": folder})
+        request = self._post(f"/jobs/{job_id}/stop", body)["request-id"]
         deadline = time.monotonic() + wait_seconds
         while time.monotonic() < deadline:
             answer = self._get(f"/jobs/{job_id}/savepoints/{request}")
@@ -135,7 +151,7 @@ class FlinkRest:
                 return _savepoint_of(answer["operation"], job_id)
             time.sleep(0.2)
         msg = f"job {job_id} made no savepoint within {wait_seconds:.0f} s; it may still stop"
-        raise JobError(msg)
+        raise TransientError(msg)
 
     def cancel(self, job_id: str) -> None:
         """End a job without a savepoint; its newest checkpoint stays."""

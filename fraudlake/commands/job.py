@@ -1,4 +1,4 @@
-"""``fraudlake job``: submit, look at and stop the Flink job."""
+"""``fraudlake job``: submit, look at, keep and stop the Flink job."""
 
 from __future__ import annotations
 
@@ -29,32 +29,70 @@ def register(app: typer.Typer) -> None:
 @job.command()
 def submit(
     ruleset: Annotated[
-        str | None, typer.Option(help="A shipped rule set, or a file of yours; else the setting's.")
+        str | None,
+        typer.Option(help="A shipped rule set, or a file of yours; else the one deployed last."),
     ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget all profiles: start without the saved state.")
     ] = False,
+    savepoint: Annotated[
+        str | None,
+        typer.Option(help="Go on from this savepoint or checkpoint, not from the newest."),
+    ] = None,
+    if_missing: Annotated[
+        bool, typer.Option("--if-missing", help="Do nothing if the job runs or restarts.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the job; it goes on where it was stopped.
+    """Start the job; it goes on where it was stopped, and the stack keeps it running.
 
     Example: fraudlake job submit --ruleset speed
     """
     from rich.console import Console
 
-    from fraudlake.deployment import submit_job
+    from fraudlake.deployment import submit_if_missing, submit_job
     from pipelines.settings import Settings
 
+    if savepoint is not None and fresh:
+        msg = "--savepoint goes on from a state, and --fresh from none: give one of them"
+        raise typer.BadParameter(msg)
+    if if_missing and (fresh or savepoint is not None):
+        msg = "--if-missing goes on from the newest state: give it without --fresh or --savepoint"
+        raise typer.BadParameter(msg)
     settings = Settings.from_env()
-    console = Console(stderr=True)
-    with console.status("planning and submitting the job (about 15 s)"):
-        deployed = submit_job(settings, ruleset=ruleset, is_fresh=fresh)
+    with Console(stderr=True).status("planning and submitting the job (about 15 s)"):
+        deployed = (
+            submit_if_missing(settings, ruleset=ruleset)
+            if if_missing
+            else submit_job(settings, ruleset=ruleset, is_fresh=fresh, savepoint=savepoint)
+        )
+    if deployed is None:
+        typer.echo(json.dumps({"state": "already runs"}) if as_json else "the job runs already")
+        return
     if as_json:
         typer.echo(json.dumps(asdict(deployed)))
         return
     origin = "with empty profiles" if deployed.savepoint is None else f"from {deployed.savepoint}"
     typer.echo(f"job {deployed.job_id} runs rule set {deployed.ruleset}, started {origin}")
     typer.echo(f"its page: {deployed.url}")
+
+
+@job.command()
+def keep() -> None:
+    """Look after the job: start it again when the cluster has lost it. Runs until it is ended.
+
+    `fraudlake up` runs this beside the sinks. A job that was stopped by `fraudlake job stop` stays
+    stopped until `fraudlake job submit` or `fraudlake up`.
+    """
+    from datetime import UTC, datetime
+
+    from fraudlake.keeper import keep_job
+    from pipelines.settings import Settings
+
+    def say(text: str) -> None:
+        typer.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {text}")
+
+    keep_job(Settings.from_env(), say)
 
 
 @job.command()

@@ -1,126 +1,130 @@
-"""``fraudlake rules``: look at rule sets, and check one of your own before it goes live."""
+"""``fraudlake rules``: the rule sets, what is wrong with a file, what a rule becomes."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from pipelines.rules import Ruleset
+    from collections.abc import Sequence
 
-rules = typer.Typer(
-    name="rules",
-    help="Rule sets: which there are, what they say, whether yours is right.",
-    no_args_is_help=True,
-)
+    from rich.console import RenderableType
+    from rich.text import Text
 
-AsJson = Annotated[bool, typer.Option("--json", help="For a machine to read.")]
-Name = Annotated[str, typer.Argument(help="A shipped rule set, or the path of a file.")]
+    from pipelines.features import Features
+    from pipelines.rules import CompiledRuleset, Example, Rule, Ruleset
+
+_app = typer.Typer(no_args_is_help=True, help="List, check and show rule sets.")
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped rule set, or a file.")]
+_File = Annotated[str, typer.Argument(metavar="FILE", help="A rule file, or a shipped name.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON value, for machines.")]
+
+
+class Dialect(StrEnum):
+    """The engines that rules are compiled for."""
+
+    flink = "flink"
+    duckdb = "duckdb"
 
 
 def register(app: typer.Typer) -> None:
-    """Hang the commands on the application."""
-    app.add_typer(rules)
+    """Hang the command on the application."""
+    app.add_typer(_app, name="rules")
 
 
-@rules.command("list")
-def list_rulesets(as_json: AsJson = False) -> None:
-    """The shipped rule sets, with their versions and rules."""
-    from rich.console import Console
-    from rich.table import Table
+@_app.command("list")
+def list_rulesets(as_json: _Json = False) -> None:
+    """List the shipped rule sets with their versions.
 
-    from pipelines.rules import shipped_rulesets
-
-    found = [_load(name) for name in shipped_rulesets()]
-    if as_json:
-        typer.echo(json.dumps([_summary(ruleset) for ruleset in found]))
-        return
-    table = Table(box=None)
-    for heading in ("rule set", "version", "rules"):
-        table.add_column(heading)
-    for ruleset in found:
-        names = ", ".join(rule.id for rule in ruleset.rules)
-        table.add_row(ruleset.id, ruleset.version.partition("@")[2], names)
-    Console().print(table)
-
-
-@rules.command()
-def check(name: Name, as_json: AsJson = False) -> None:
-    """Check a rule file and its examples: every fault at once, with its line. Exit code 1 if any.
-
-    Example: fraudlake rules check my_rules.toml
+    Example: [bold]fraudlake rules list[/bold]
     """
-    from pipelines.rules import failing_examples
+    from pipelines.features import load_features
+    from pipelines.rules import load_ruleset, shipped_rulesets
 
-    ruleset = _load(name)
-    faults = [
-        f"rule {rule.id} {'does not fire' if example.fires else 'fires'} on its example "
-        f"{json.dumps(example.given)}"
-        for rule, example in failing_examples(ruleset)
-    ]
+    features = load_features()
+    found = [load_ruleset(name, features) for name in shipped_rulesets()]
     if as_json:
-        typer.echo(json.dumps({**_summary(ruleset), "faults": faults}))
+        summaries = [_summary(ruleset) for ruleset in found]
+        typer.echo(json.dumps(summaries, ensure_ascii=False))
+        return
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("version", no_wrap=True)
+    table.add_column("rules", justify="right")
+    table.add_column("review / block at", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for ruleset in found:
+        limits = f"{ruleset.review_at:g} / {ruleset.block_at:g} ({ruleset.combine})"
+        what = Text(ruleset.description)
+        table.add_row(ruleset.version, str(len(ruleset.rules)), limits, what)
+    _print(table)
+
+
+@_app.command()
+def check(file: _File, as_json: _Json = False) -> None:
+    """Check a rule file: every fault with its line, then every example.
+
+    Exit code 1 when something is wrong. Example: [bold]fraudlake rules check my_rules.toml[/bold]
+    """
+    from pipelines.errors import RulesetError
+    from pipelines.features import load_features
+    from pipelines.rules import failing_examples, find_ruleset, read_ruleset
+
+    path = find_ruleset(file)
+    faults: list[str] = []
+    ruleset: Ruleset | None = None
+    try:
+        ruleset = read_ruleset(path, load_features())
+        faults = [_failure(path.name, rule, example) for rule, example in failing_examples(ruleset)]
+    except RulesetError as error:
+        faults = str(error).splitlines()
+    if as_json:
+        known = {} if ruleset is None else _summary(ruleset)
+        answer = {**known, "ok": not faults, "faults": faults}
+        typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
-        for fault in faults:
-            typer.echo(fault)
-        examples = sum(len(rule.examples) for rule in ruleset.rules)
-        if not faults:
-            typer.echo(
-                f"{ruleset.version}: {len(ruleset.rules)} rules and {examples} examples are right"
-            )
+        _show_check(ruleset, faults)
     if faults:
         raise typer.Exit(1)
 
 
-@rules.command()
+@_app.command()
 def show(
-    name: Name,
+    name: _Name,
     sql: Annotated[
-        Literal["flink", "duckdb"] | None, typer.Option(help="The SQL that one engine runs.")
+        Dialect | None, typer.Option(help="The SQL that this engine runs, instead.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: _Json = False,
 ) -> None:
-    """A rule set whole: bands, and each rule with its condition and its sentence.
+    """Show a rule set: its rules, or the SQL they become.
 
-    Example: fraudlake rules show speed --sql duckdb
+    Example: [bold]fraudlake rules show classic --sql duckdb[/bold]
     """
-    from rich.console import Console
-
-    from pipelines.rules import compile_rules
-
-    ruleset = _load(name)
-    if as_json:
-        typer.echo(json.dumps(_summary(ruleset)))
-        return
-    console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(
-        f"{ruleset.version}  weights combine by {ruleset.combine}, "
-        f"review from {ruleset.review_at:g}, block from {ruleset.block_at:g}"
-    )
-    compiled = {} if sql is None else {r.id: r for r in compile_rules(ruleset, sql).rules}
-    for rule in ruleset.rules:
-        console.print(f"\n{rule.id}  {rule.state}, weight {rule.weight:g}, owner {rule.owner}")
-        if rule.id in compiled:
-            console.print(f"  fires    {compiled[rule.id].fires}")
-            console.print(f"  because  {compiled[rule.id].because}")
-        else:
-            console.print(f"  when     {rule.when}")
-            console.print(f"  because  {rule.because}")
-
-
-def _load(name: str) -> Ruleset:
     from pipelines.features import load_features
-    from pipelines.rules import load_ruleset
+    from pipelines.rules import compile_rules, load_ruleset
 
-    return load_ruleset(name, load_features())
+    features = load_features()
+    ruleset = load_ruleset(name, features)
+    compiled = None if sql is None else compile_rules(ruleset, sql.value)
+    if as_json:
+        typer.echo(json.dumps(_as_json(ruleset, features, compiled), ensure_ascii=False))
+    elif compiled is None:
+        _show_rules(ruleset)
+    else:
+        typer.echo(_sql_text(compiled))
 
 
-def _summary(ruleset: Ruleset) -> dict[str, object]:
+def _summary(ruleset: Ruleset) -> dict[str, Any]:
     return {
         "id": ruleset.id,
         "version": ruleset.version,
+        "description": ruleset.description,
         "combine": ruleset.combine,
         "review_at": ruleset.review_at,
         "block_at": ruleset.block_at,
@@ -128,11 +132,112 @@ def _summary(ruleset: Ruleset) -> dict[str, object]:
             {
                 "id": rule.id,
                 "owner": rule.owner,
+                "description": rule.description,
                 "state": rule.state,
                 "weight": rule.weight,
                 "when": rule.when,
                 "because": rule.because,
+                "columns": sorted(rule.columns),
             }
             for rule in ruleset.rules
         ],
     }
+
+
+def _as_json(
+    ruleset: Ruleset, features: Features, compiled: CompiledRuleset | None
+) -> dict[str, Any]:
+    """The summary, what the stages compute for it and, for the rules that run, their SQL."""
+    summary = _summary(ruleset)
+    by_id = {} if compiled is None else {rule.id: rule for rule in compiled.rules}
+    for rule in summary["rules"]:
+        if rule["id"] in by_id:
+            sql = by_id[rule["id"]]
+            rule["sql"] = {
+                "fires": sql.fires,
+                "observed": sql.observed,
+                "limit": sql.limit,
+                "because": sql.because,
+            }
+    plans = [json.loads(stage.plan_json()) for stage in features.select(ruleset.columns)]
+    return {**summary, "stages": plans}
+
+
+def _failure(file: str, rule: Rule, example: Example) -> str:
+    said = "does not fire" if example.fires else "fires"
+    given = json.dumps(example.given, ensure_ascii=False)
+    return f"{file} line {example.line}: rule {rule.id} {said} on its example {given}"
+
+
+def _show_check(ruleset: Ruleset | None, faults: Sequence[str]) -> None:
+    from rich.text import Text
+
+    for fault in faults:
+        _say(Text.assemble(("✗ ", "red"), fault))
+    if faults or ruleset is None:
+        return
+    examples = sum(len(rule.examples) for rule in ruleset.rules)
+    holding = f"{_count(len(ruleset.rules), 'rule')}, {_count(examples, 'example')} hold"
+    _say(Text.assemble(("✓ ", "green"), f"{ruleset.version}: {holding}"))
+    for rule in ruleset.rules:
+        if {example.fires for example in rule.examples} != {True, False}:
+            hint = "has no example of each kind: one that fires, and a near miss that does not"
+            _say(Text.assemble(("! ", "yellow"), f"rule {rule.id} {hint}"))
+
+
+def _show_rules(ruleset: Ruleset) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    _say(Text.assemble((ruleset.version, "bold"), f"  {ruleset.description}"))
+    _say(
+        f"combine {ruleset.combine}, review at {ruleset.review_at:g}, "
+        f"block at {ruleset.block_at:g}\n"
+    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    table.add_column("rule", no_wrap=True)
+    table.add_column("weight", justify="right")
+    table.add_column("when, because", overflow="fold")
+    for rule in ruleset.rules:
+        state = "" if rule.state == "active" else f"\n{rule.state}"
+        table.add_row(
+            Text.assemble((rule.id, "bold"), (state, "yellow")),
+            f"{rule.weight:g}",
+            Text.assemble(rule.when.strip(), ("\n" + rule.because, "dim")),
+        )
+    _print(table)
+
+
+def _sql_text(compiled: CompiledRuleset) -> str:
+    """The expressions as SQL that can be read, and pasted into a query."""
+    parts = [f"-- {compiled.ruleset.version}"]
+    for rule in compiled.rules:
+        parts += [
+            f"\n-- {rule.id}: {rule.state}, weight {rule.weight:g}",
+            f"{rule.fires} AS fired_{rule.id},",
+            f"{rule.observed} AS observed_{rule.id},",
+            f"{rule.limit} AS limit_{rule.id},",
+            f"{rule.because} AS because_{rule.id},",
+        ]
+    score = compiled.score_sql([f"fired_{rule.id}" for rule in compiled.rules])
+    parts += ["\n-- over the columns above", f"{score} AS score,"]
+    parts.append(f"{compiled.band_sql('score')} AS band")
+    return "\n".join(parts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _say(text: Text | str) -> None:
+    """A line of any length, which the terminal breaks: it can be copied whole."""
+    from rich.console import Console
+
+    Console(highlight=False, soft_wrap=True).print(text)
+
+
+def _print(part: RenderableType) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(part)

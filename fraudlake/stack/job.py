@@ -1,4 +1,4 @@
-"""The job as a part of the stack: submitted once all servers answer, then kept by Flink."""
+"""The job as a part of the stack: submitted once all servers answer, then kept by the keeper."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fraudlake.stack.processes import MARKER
-from fraudlake.stack.readiness import read_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +17,10 @@ if TYPE_CHECKING:
 
 def submit_if_missing(settings: Settings) -> bool:
     """Submit the job unless Flink works on one of its name; whether it was submitted."""
-    from fraudlake.deployment import submit_job
+    from fraudlake import deployment
 
-    running = read_job(settings)
-    if running is not None and running.is_alive:
-        return False
     with _marked(settings.stack.home):
-        submit_job(settings)
-    return True
+        return deployment.submit_if_missing(settings) is not None
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def render_properties(data: Path, *, port: int, controller_port: int) -> str:
 
 def _format(base: tuple[str, ...], properties: Path) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    command = [*base, "-Xmx128m", "kafka.tools.StorageTool", "format", "-t", cluster]
+    command = [*base, "-Xmx128m", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
     command += ["-c", str(properties)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:

@@ -7,8 +7,8 @@
 3. find Java and Flink, fetch the jars, choose ports, write them down;
 4. start supervisord, then all servers at once, and wait until each really answers;
 5. create the topics;
-6. submit the job and, beside it, wait for Elasticsearch, start the sinks (and Dagster), and wait
-   for them.
+6. submit the job and, beside it, wait for Elasticsearch, start the sinks and the job's keeper
+   (and Dagster), and wait for them.
 
 Whatever goes wrong in between, or a Ctrl-C, ends everything that this call has started. A kill of
 this process leaves a supervisord that the next ``up`` takes over and ``down`` ends.
@@ -40,6 +40,7 @@ from fraudlake.stack.readiness import answers, read_job
 from fraudlake.stack.shutdown import clear
 from fraudlake.stack.supervisor import Supervisor, render_conf
 from pipelines.errors import StackError
+from pipelines.flink import FlinkRest
 from pipelines.kafka import create_topics
 
 if TYPE_CHECKING:
@@ -244,23 +245,29 @@ def _is_telling(line: str) -> bool:
 
 
 def _run_job(run: _Run) -> None:
-    """Submit the job unless it runs, and wait until all its tasks do."""
+    """Submit the job unless it runs, and wait until all its tasks do.
+
+    The keeper may be quicker: then it is the keeper's job that is waited for.
+    """
     run.observer.report(JOB, "starting")
-    if not submit_if_missing(run.settings):
-        run.observer.report(JOB, "already runs")
-        return
+    was_missing = submit_if_missing(run.settings)
     deadline = time.monotonic() + READY_SECONDS
     while True:
         job = read_job(run.settings)
         if job is not None and job.all_tasks_run:
-            run.observer.report(JOB, "ready")
+            run.observer.report(JOB, "ready" if was_missing else "already runs")
             return
         if job is not None and not job.is_alive:
-            url = f"{run.settings.flink.rest_url}/#/job/{job.id}/exceptions"
-            msg = f"the job {run.settings.flink.job_name} is {job.state}. The reason: {url}"
-            raise StackError(msg)
+            raise StackError(_why_no_job(run, job.id, job.state))
         if time.monotonic() > deadline:
             state = "unknown to Flink" if job is None else job.state
-            msg = f"the job {run.settings.flink.job_name} is {state} after {READY_SECONDS:.0f} s"
-            raise StackError(msg)
+            found = "" if job is None else job.id
+            raise StackError(_why_no_job(run, found, f"{state} after {READY_SECONDS:.0f} s"))
         time.sleep(POLL_SECONDS)
+
+
+def _why_no_job(run: _Run, job_id: str, state: str) -> str:
+    flink = run.settings.flink
+    said = None if job_id == "" else FlinkRest(flink.rest_url).root_cause(job_id)
+    page = "" if job_id == "" else f" Its page: {flink.rest_url}/#/job/{job_id}"
+    return f"the job {flink.job_name} is {state}: {said or 'no failure is recorded'}.{page}"

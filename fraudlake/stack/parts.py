@@ -17,8 +17,10 @@ from fraudlake.stack.ports import LOOPBACK, choose_ports
 from fraudlake.stack.workers import (
     ALERTS_SINK,
     DAGSTER,
+    JOB_KEEPER,
     LAKEHOUSE_SINK,
     dagster_program,
+    keeper_program,
     sink_programs,
 )
 from pipelines.errors import SettingsError
@@ -115,7 +117,7 @@ def check_children_agree(settings: Settings, environ: Mapping[str, str], directo
 
 def wanted_workers(*, ui: bool) -> list[str]:
     """The Python parts to start."""
-    return [*SINKS, *([DAGSTER] if ui else [])]
+    return [*SINKS, JOB_KEEPER, *([DAGSTER] if ui else [])]
 
 
 def plan_programs(
@@ -163,7 +165,7 @@ def plan_programs(
                 heap_mb=stack.kafka_heap_mb,
             )
         )
-    programs += sink_programs(home, directory)
+    programs += [*sink_programs(home, directory), keeper_program(home, directory)]
     return [*programs, dagster_program(home, directory, port=ports["dagster_port"])]
 
 

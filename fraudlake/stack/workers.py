@@ -1,4 +1,4 @@
-"""The Python parts: the two sinks, and Dagster when it is asked for."""
+"""The Python parts: the two sinks, the job's keeper, and Dagster when it is asked for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LAKEHOUSE_SINK = "lakehouse-sink"
 ALERTS_SINK = "alerts-sink"
+JOB_KEEPER = "job-keeper"
 DAGSTER = "dagster"
 
 # -P: the folder one happens to stand in must not shadow the packages.
@@ -40,6 +41,17 @@ def sink_programs(home: Home, directory: Path) -> list[Program]:
         )
         for name, kind in sinks
     ]
+
+
+def keeper_program(home: Home, directory: Path) -> Program:
+    """The job's keeper. It ends at once: what it was submitting is found by the next start."""
+    return Program(
+        name=JOB_KEEPER,
+        command=(*_PYTHON, "fraudlake.cli", "job", "keep"),
+        priority=50,
+        environment={"FRAUDLAKE_STACK_HOME": str(home.path), "PYTHONUNBUFFERED": "1"},
+        directory=directory,
+    )
 
 
 def dagster_program(home: Home, directory: Path, *, port: int) -> Program:

@@ -55,8 +55,8 @@ class _Stream:
 
     def __init__(self, options: GeneratorOptions, fx: FxTable) -> None:
         self._options = options
-        # Seeding with text is the same in every process; hash() is not. The ids depend on the start,
-        # too: a stream that begins later has the same people, and transactions of its own.
+        # Seeding with text is the same in every process; hash() is not. The ids depend on the
+        # start, too: a stream that begins later has the same people, and ids of its own.
         world, self._honest, self._crooks, self._ids, self._labels = (
             Random(f"{options.seed}/{purpose}")
             for purpose in ("world", "honest", "crooks", f"{options.start_ms}/ids", "labels")

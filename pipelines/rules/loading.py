@@ -141,7 +141,7 @@ class _Reader:
             if rule.id in seen:
                 self._fault(place.line, f"rule {rule.id} stands in line {seen[rule.id]} already")
             seen.setdefault(rule.id, place.line)
-        if not any(rule.state in ("active", "shadow") for rule in rules):
+        if all(rule.state in ("draft", "paused") for rule in rules):
             self._fault(head.line, "no rule is active or shadow; at least one [[rule]] must be")
         return rules
 
@@ -179,7 +179,7 @@ class _Reader:
         most = 1 if combine == "noisy_or" else MOST_WEIGHT
         if not 0 < weight <= most:
             self._fault(
-                place.line_of("weight"), f"weight={weight:g} must be above 0 and at most {most:g}"
+                place.line_of("weight"), f"weight={weight:g} must be above 0 and at most {most:.0f}"
             )
         return weight
 

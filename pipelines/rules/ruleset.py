@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal
 from pipelines.expressions.tree import Node, columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pipelines.rules.sentences import Sentence
 
 State = Literal["draft", "shadow", "active", "paused"]
@@ -22,7 +20,7 @@ Combine = Literal["noisy_or", "sum"]
 class Example:
     """A row, with NULL for every column it does not name, and whether the rule fires on it."""
 
-    given: Mapping[str, float | str]
+    given: dict[str, float | str]
     fires: bool
     line: int
 

@@ -188,7 +188,7 @@ def test_up_brings_job_and_sinks_to_servers_that_run_elsewhere(
         assert first.returncode == 0, first.stderr
         report = json.loads(run("status", "--json").stdout)
         states = {part["name"]: part["state"] for part in report["parts"]}
-        mine = ("lakehouse-sink", "alerts-sink", "job", "supervisor")
+        mine = ("lakehouse-sink", "alerts-sink", "job-keeper", "job", "supervisor")
         elsewhere = ("kafka", "flink", "elasticsearch")
         assert states == dict.fromkeys((*mine, *elsewhere), "running")
         assert {part["name"] for part in report["parts"] if part["is_external"]} == set(elsewhere)

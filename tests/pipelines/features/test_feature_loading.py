@@ -114,7 +114,8 @@ about = "D."
         "unknown section filters; allowed: version, filter, feature",
         "filter broken unknown column amout - did you mean amount?",
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
-        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, attribute - did you mean mean?",
+        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, attribute"
+        " - did you mean mean?",
         "feature card_b_{window}: entity='customer' must be card for sum",
         "feature card_b_{window}: filter='spendin' must be one of broken, spending"
         " - did you mean spending?",

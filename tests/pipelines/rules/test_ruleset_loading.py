@@ -73,7 +73,8 @@ because = "{channel:.1f} {travel_km:.0f"
         "line 3: id='Mine' must be small letters, digits and _, a letter first, at most 64",
         "line 4: combine='noisyor' must be one of noisy_or, sum - did you mean noisy_or?",
         "line 5: review_at=0.9 must be above 0 and below block_at=0.8",
-        "line 11: state='activ' must be one of draft, shadow, active, paused - did you mean active?",
+        "line 11: state='activ' must be one of draft, shadow, active, paused"
+        " - did you mean active?",
         "line 13: when unknown column base_amout - did you mean base_amount?; "
         "unknown column chanel - did you mean channel?",
         "line 14: because shows number {base_amount} without 0 to 6 decimals; "
@@ -84,7 +85,7 @@ because = "{channel:.1f} {travel_km:.0f"
         "because, observed, limit, description, example",
         "line 20: weight is 'high'; it must be a number",
         "line 21: when channel > 5 compares a text with a number",
-        "line 24: because has an odd bracket (expected '}' before end of string); "
+        "line 24: because has an odd bracket (unmatched '{' in format spec); "
         "write {{ and }} for the characters themselves",
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from rule_files import FEATURES, HEAD, load, rule
 
@@ -15,6 +17,9 @@ from pipelines.rules import (
 )
 from pipelines.rules.sentences import write_sentence
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @pytest.mark.parametrize("name", sorted(shipped_rulesets()))
 def test_every_rule_has_an_example_that_fires_and_a_near_miss(name: str) -> None:
@@ -24,7 +29,7 @@ def test_every_rule_has_an_example_that_fires_and_a_near_miss(name: str) -> None
         assert {example.fires for example in item.examples} == {True, False}, item.id
 
 
-def test_example_that_does_not_hold_is_found(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_example_that_does_not_hold_is_found(tmp_path: Path) -> None:
     more = "".join(
         f"[[rule.example]]\ngiven = {{ base_amount = {amount} }}\nfires = true\n"
         for amount in (201, 200)
@@ -34,7 +39,7 @@ def test_example_that_does_not_hold_is_found(tmp_path) -> None:  # type: ignore[
     assert (item.id, example.line) == ("big", 17)
 
 
-def test_example_has_defaults_for_what_is_never_null(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_example_has_defaults_for_what_is_never_null(tmp_path: Path) -> None:
     more = "[[rule.example]]\ngiven = {}\nfires = true\n"
     when = "kind = 'purchase' and status = 'approved' and channel is null"
     (item,) = load(tmp_path, HEAD + rule(when=when, because="so", more=more)).rules

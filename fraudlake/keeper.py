@@ -1,0 +1,79 @@
+"""The keeper: starts the job again when the cluster has lost it.
+
+Flink itself restarts a job whose tasks fail. A JobManager that dies takes its jobs along: it comes
+back empty, and the job is handed to it again from the newest whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from fraudlake.deployment import Deployment, submit_held
+from fraudlake.memory import hold_job, remembered
+from pipelines.errors import FraudlakeError, TransientError
+from pipelines.flink import FlinkRest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.settings import Settings
+
+POLL_SECONDS = 3.0
+LONGEST_PAUSE_SECONDS = 60.0
+# A job that lives so long was not lost for a reason of its own.
+STEADY_SECONDS = 60.0
+
+
+def keep_job(
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Look after the job until the process is ended; one line for each attempt.
+
+    Attempts that follow each other wait longer and longer, up to a minute.
+    """
+    attempts, tried_at = 0, clock()
+    while True:
+        sleep(min(POLL_SECONDS * 2**attempts, LONGEST_PAUSE_SECONDS))
+        try:
+            deployed = restore_if_lost(settings)
+        except TransientError:
+            continue  # the JobManager is away: supervisord brings it back
+        except FraudlakeError as error:
+            say(f"the job is lost and could not be started again: {error}")
+        else:
+            if deployed is None:
+                attempts = 0 if clock() - tried_at > STEADY_SECONDS else attempts
+                continue
+            origin = deployed.savepoint or "empty profiles"
+            say(f"the job was lost; started again as {deployed.job_id} from {origin}")
+        attempts, tried_at = min(attempts + 1, 8), clock()
+
+
+def restore_if_lost(settings: Settings) -> Deployment | None:
+    """Submit the last deployment again if it ought to run and does not; else None.
+
+    TransientError: Flink does not answer.
+    """
+    if not _is_lost(settings):
+        return None
+    with hold_job(settings):
+        # Whoever held it before may have started or stopped the job.
+        return submit_held(settings) if _is_lost(settings) else None
+
+
+def _is_lost(settings: Settings) -> bool:
+    """Whether a deployed job is gone without anyone having wanted that.
+
+    Nobody but a person cancels a job or lets it finish, be it on Flink's own page.
+    """
+    known = remembered(settings)
+    if known is None or known.is_stopped:
+        return False
+    jobs = FlinkRest(settings.flink.rest_url).jobs(settings.flink.job_name)
+    ended = {job.job_id for job in jobs if job.state in ("CANCELED", "FINISHED")}
+    return known.job_id not in ended and not any(job.is_active for job in jobs)

@@ -1,0 +1,99 @@
+"""What is remembered of the job between two commands, and the lock that lets one of them act.
+
+Both lie in ``<stack home>/flink`` and are named by topic prefix and job name, so that two pipelines
+on one Kafka never go on from each other's state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+
+# Longer than a submission and the wait for its tasks together.
+LOCK_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The last deployment under a job's name, written before the cluster hears of it."""
+
+    job_id: str
+    ruleset: str
+    """Id and hash; empty until the job was planned."""
+    savepoint: str | None = None
+    """Where it was stopped; None while it runs, or when it died."""
+    ruleset_name: str = ""
+    """How the rule set is found again: its shipped name, or its file."""
+    origin: str | None = None
+    """The state it was to go on from; None where it started with none."""
+    has_run: bool = False
+    """Whether all its tasks were once seen to run."""
+    is_stopped: bool = False
+    """Whether a person wanted it stopped: then nobody but a person starts it again."""
+
+
+def remembered(settings: Settings) -> Remembered | None:
+    """The last deployment under the job's name, if any; JobError if it cannot be read."""
+    path = _file(settings, "json")
+    if not path.is_file():
+        return None
+    try:
+        return Remembered(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        msg = (
+            f"{path} does not say where the job's state lies: {error}. Delete it, and submit with "
+            "`fraudlake job submit --savepoint PATH`, or with --fresh to forget all profiles"
+        )
+        raise JobError(msg) from error
+
+
+def remember(settings: Settings, what: Remembered) -> None:
+    """Put ``what`` in place of what was remembered, in one step."""
+    path = _file(settings, "json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(asdict(what)) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def hold_job(settings: Settings, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Be the only one to submit or stop the job; freed by the system if we die."""
+    path = _file(settings, "lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        deadline = time.monotonic() + wait_seconds
+        while not _try_lock(file.fileno()):
+            if time.monotonic() > deadline:
+                msg = (
+                    f"another command is submitting or stopping job {settings.flink.job_name} for "
+                    f"more than {wait_seconds:.0f} s. See `fraudlake job status`"
+                )
+                raise JobError(msg)
+            time.sleep(0.1)
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _file(settings: Settings, kind: str) -> Path:
+    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
+    return settings.stack.home / "flink" / f"{group}.{kind}"
