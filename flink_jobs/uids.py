@@ -10,9 +10,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pyflink.table import CompiledPlan
-
-from pyflink.table import PlanReference
+    from pyflink.table import CompiledPlan, PlanReference
 
 SOURCE_KIND = "table-source-scan"
 SINK_KIND = "exec-sink"
@@ -20,6 +18,8 @@ SINK_KIND = "exec-sink"
 
 def with_stable_uids(compiled: CompiledPlan) -> PlanReference:
     """The same plan, its sources and sinks named after their tables."""
+    from pyflink.table import PlanReference  # naming the nodes does without Flink
+
     plan = json.loads(compiled.as_json_string())
     for node in plan["nodes"]:
         name_node(node)

@@ -69,6 +69,7 @@ public final class ProfileKernel {
         if (state.open(stored)) {
             windows.attach(state);
             windows.rebuild(log, log.count(), state.newest());
+            forget(state.newest()); // the longest window may be a shorter one now
         }
         Arrays.fill(verdict.features, Double.NaN);
         verdict.previousTransactionId = null;
