@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -215,22 +214,29 @@ def read_group_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[
 
     A partition for which none is stored is absent.
     """
-    # The client must outlive its futures: a collected one never answers.
-    admin = connect_admin(settings)
-    stored = _retry_busy(lambda: _list_group_offsets(admin, group))
-    return {
-        part.partition: part.offset for part in stored if part.topic == topic and part.offset >= 0
-    }
+    count = list_partitions(settings).get(topic, 0)
+    parts = [TopicPartition(topic, partition) for partition in range(count)]
+    if not parts:
+        return {}
+    # Not the admin client's list_consumer_group_offsets: librdkafka 2.16 crashes the process when
+    # the coordinator is not ready yet (a null group in rd_kafka_cgrp_op).
+    consumer = connect_consumer(settings, group=group)
+    try:
+        stored = _retry_busy(lambda: _committed(consumer, parts, group))
+    finally:
+        consumer.close()
+    return {part.partition: part.offset for part in stored if part.offset >= 0}
 
 
-def _list_group_offsets(admin: AdminClient, group: str) -> list[TopicPartition]:
-    request = [ConsumerGroupTopicPartitions(group)]
-    futures = admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS)
-    answer = _await_answer(futures[group], f"reading the offsets of group {group}")
-    stored: list[TopicPartition] = answer.topic_partitions
+def _committed(consumer: Consumer, parts: list[TopicPartition], group: str) -> list[TopicPartition]:
+    doing = f"reading the offsets of group {group}"
+    try:
+        stored: list[TopicPartition] = consumer.committed(parts, REQUEST_SECONDS)
+    except KafkaException as error:
+        raise explain(error, doing) from error
     for part in stored:
         if part.error is not None:
-            raise explain(KafkaException(part.error), f"reading the offsets of group {group}")
+            raise explain(KafkaException(part.error), doing)
     return stored
 
 

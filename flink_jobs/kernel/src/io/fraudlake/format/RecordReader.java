@@ -145,19 +145,22 @@ final class RecordReader {
     }
 
     private Fault readText(String text, Field field, int index) {
-        if (hasHalfCharacter(text)) {
-            return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
-        }
         Object value = text;
         switch (field.kind()) {
             case ID -> {
                 if (text.isEmpty() || isTooLong(text)) {
                     return Fault.of(Fault.BAD_FORMAT, field, "1 to 256 characters");
                 }
+                if (hasHalfCharacter(text)) {
+                    return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
+                }
             }
             case TEXT -> {
                 if (isTooLong(text)) {
                     return Fault.of(Fault.BAD_FORMAT, field, "at most 256 characters");
+                }
+                if (hasHalfCharacter(text)) {
+                    return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
                 }
             }
             case TIME -> {
