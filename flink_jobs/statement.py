@@ -265,7 +265,9 @@ def _fired(compiled: CompiledRuleset) -> str:
 
 def _scored(compiled: CompiledRuleset) -> str:
     score = compiled.score_sql([f"`fired_{rule.id}`" for rule in compiled.rules])
-    return f"scored AS (SELECT *,\n  {score} AS `score`\nFROM fired)"
+    # The clock is read once, before a decision becomes two records that must tell the same time.
+    clock = "CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) AS `decided_at`"
+    return f"scored AS (SELECT *,\n  {score} AS `score`,\n  {clock}\nFROM fired)"
 
 
 def _insert_outbox(
@@ -320,7 +322,7 @@ def _insert_outbox(
         "`duplicate_of_offset`",
         "`previous_transaction_id`",
         f"ROW({transactions}, `source_partition`, `source_offset`)",
-        "CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3))",
+        "`decided_at`",
         f"CASE WHEN {flagged} THEN {alert_id} END",
         f"CASE WHEN u.topic = {alerts} THEN {alert} END",
     ]
