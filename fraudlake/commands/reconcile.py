@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipelines.settings import Settings
-    from sinks.reconciliation.counts import Finding
+    from sinks.reconciliation.judgement import Finding
 
 POLL_SECONDS = 1.0
+COLUMNS = ("expected", "found", "distinct", "missing", "doubled", "unexpected")
 
 
 def register(app: typer.Typer) -> None:
@@ -31,8 +32,9 @@ def reconcile(
 ) -> None:
     """Count input, decisions, dead letters, Iceberg rows, alerts and documents against each other.
 
-    Exit code 1 when something is missing or doubled; the first places and ids are named, as
-    partition:offset. Example: fraudlake reconcile --wait 60
+    The input counts up to where it ends when the command begins; more may come meanwhile. Exit
+    code 1 when something is missing, doubled or unexpected; the first places (partition:offset of
+    the input) and alert ids are named. Example: fraudlake reconcile --wait 60
     """
     from pipelines.settings import Settings
 
@@ -47,18 +49,24 @@ def reconcile(
 
 
 def await_balance(settings: Settings, *, wait_seconds: float) -> Sequence[Finding]:
-    """Reconcile until everything balances or the time is up; the last findings."""
+    """Reconcile what the input holds now until it balances or the time is up; the last findings."""
     from rich.console import Console
 
-    from sinks.reconciliation.counts import judge
-    from sinks.reconciliation.evidence import gather
+    from sinks.reconciliation.evidence import gather, read_input
+    from sinks.reconciliation.judgement import judge
 
     deadline = time.monotonic() + wait_seconds
-    with Console(stderr=True).status("reading the topics, the table and the index"):
-        findings = judge(gather(settings))
+    with Console(stderr=True).status("reading the input") as status:
+
+        def show_progress(what: str, records: int) -> None:
+            status.update(f"reading {what}: {records:,}")
+
+        transactions = read_input(settings, show_progress)
+        findings = judge(gather(settings, transactions, show_progress))
         while not is_balanced(findings) and time.monotonic() < deadline:
+            status.update("some records are still on their way")
             time.sleep(POLL_SECONDS)
-            findings = judge(gather(settings))
+            findings = judge(gather(settings, transactions, show_progress))
     return findings
 
 
@@ -75,20 +83,18 @@ def show_findings(findings: Sequence[Finding]) -> None:
     console = Console()
     table = Table(title="Reconciliation")
     table.add_column("")
-    for name in ("expected", "found", "missing", "doubled"):
+    for name in COLUMNS:
         table.add_column(name, justify="right")
     for finding in findings:
         mark = "[green]✓[/green]" if finding.is_balanced else "[red]✗[/red]"
-        table.add_row(
-            f"{mark} {finding.what}",
-            f"{finding.expected:,}",
-            f"{finding.found:,}",
-            f"{finding.missing:,}",
-            f"{finding.doubled:,}",
-        )
+        figures = (f"{getattr(finding, name):,}" for name in COLUMNS)
+        table.add_row(f"{mark} {finding.what}", *figures)
     console.print(table)
     for finding in findings:
         if not finding.is_balanced:
-            console.print(f"[red]{finding.what}[/red]: {', '.join(finding.examples)}")
+            faults = finding.missing + finding.doubled + finding.unexpected
+            more = f", and {faults - len(finding.examples):,} more"
+            named = ", ".join(finding.examples) + (more if faults > len(finding.examples) else "")
+            console.print(f"[red]{finding.what}[/red]: {named}", highlight=False, soft_wrap=True)
     if is_balanced(findings):
         console.print("[green]everything that came in was decided and stored exactly once[/green]")

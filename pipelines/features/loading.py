@@ -178,7 +178,13 @@ def _value_faults(table: Mapping[str, Any], filters: set[str]) -> list[str]:
         found.append("about is missing; say in a sentence what it means")
     if not isinstance(table.get("exclude_current", False), bool):
         found.append("exclude_current must be true or false")
-    closed = {"category": CATEGORIES, "field": ATTRIBUTES, "filter": filters, "place": filters}
+    names_of_filters = tuple(filters)  # unlike a set, it can be asked for a list or a table
+    closed = {
+        "category": CATEGORIES,
+        "field": ATTRIBUTES,
+        "filter": names_of_filters,
+        "place": names_of_filters,
+    }
     for key, allowed in closed.items():
         if key in table and table[key] not in allowed:
             names = ", ".join(sorted(allowed)) or "nothing, for [filter] is empty"

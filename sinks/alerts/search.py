@@ -1,4 +1,4 @@
-"""Reading the alert index: for people (newest first, one whole) and for checks (count, all ids).
+"""Reading the alert index: for people (newest first, one whole), for checks (count, origins).
 
 Before the first alert there is no index; that reads as no alerts, not as an error.
 """
@@ -14,13 +14,14 @@ from elasticsearch import ApiError, Elasticsearch, TransportError
 from pipelines.errors import TerminalError
 from sinks.alerts.alert import Alert, parse_alert
 from sinks.alerts.client import connect, translate_errors
+from sinks.alerts.document import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipelines.settings import Settings
 
-PAGE_IDS = 5_000
+PAGE = 5_000
 _KEEP_ALIVE = "2m"
 
 
@@ -42,8 +43,11 @@ def read_index_count(settings: Settings) -> int:
         return int(client.count(index=index, ignore_unavailable=True)["count"])
 
 
-def read_alert_ids(settings: Settings) -> Iterator[str]:
-    """The ids of all alerts in the index, as of one moment, in no particular order."""
+def read_origins(settings: Settings) -> Iterator[tuple[str, Origin]]:
+    """The id of every alert in the index and the record its newest revision came from.
+
+    As of one moment, in no particular order; an id in two months' indices comes twice.
+    """
     index = settings.elasticsearch.index
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
         client.indices.refresh(index=index, ignore_unavailable=True)
@@ -52,29 +56,33 @@ def read_alert_ids(settings: Settings) -> Iterator[str]:
         )
         pit = str(opened["id"])
         try:
-            yield from _page_ids(client, pit)
+            yield from _page_origins(client, pit)
         finally:
             # It ends by itself too; a failure here says nothing about the ids.
             with suppress(ApiError, TransportError):
                 client.close_point_in_time(id=pit)
 
 
-def _page_ids(client: Elasticsearch, pit: str) -> Iterator[str]:
+def _page_origins(client: Elasticsearch, pit: str) -> Iterator[tuple[str, Origin]]:
     after: list[Any] | None = None
     while True:
         page = client.search(
             pit={"id": pit, "keep_alive": _KEEP_ALIVE},
-            size=PAGE_IDS,
+            size=PAGE,
             sort=["_shard_doc"],
             search_after=after,
-            source=False,
+            source={"includes": ["sink.topic", "sink.partition", "sink.offset"]},
             track_total_hits=False,
         )
         hits = page["hits"]["hits"]
         if not hits:
             return
         for hit in hits:
-            yield str(hit["_id"])
+            sink = hit["_source"]["sink"]
+            origin = Origin(
+                topic=str(sink["topic"]), partition=sink["partition"], offset=sink["offset"]
+            )
+            yield str(hit["_id"]), origin
         after = hits[-1]["sort"]
 
 

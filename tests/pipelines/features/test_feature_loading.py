@@ -176,3 +176,16 @@ def test_travel_features_agree_on_what_a_place_is(tmp_path: Path) -> None:
 )
 def test_file_of_another_shape_is_refused(tmp_path: Path, text: str, message: str) -> None:
     assert any(message in fault for fault in faults_of(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [("[]", "[]"), ("{ a = 1 }", "{'a': 1}"), ("1", "1")]
+)
+def test_a_filter_that_is_no_name_is_a_fault_like_any_other(
+    tmp_path: Path, written: str, shown: str
+) -> None:
+    """A list there once ended in a traceback."""
+    text = HEAD + GOOD.replace('"spending"', written)
+    assert faults_of(tmp_path, text) == [
+        f"feature card_sum_{{window}}: filter={shown} must be one of card_present, spending"
+    ]

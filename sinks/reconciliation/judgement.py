@@ -1,0 +1,172 @@
+"""Judging what was found: what is missing, there twice, or there without a cause.
+
+Pure functions over counts; the same judgement serves the command, the checks and the tests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from sinks.reconciliation.counts import OffsetCounts
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One comparison: what should be there once, and how that is not so."""
+
+    what: str
+    expected: int
+    found: int
+    """Everything there, doubles included."""
+    distinct: int
+    """Different ones."""
+    missing: int
+    doubled: int
+    unexpected: int
+    """There, but without a cause in the step before."""
+    examples: tuple[str, ...]
+    """The first places or ids at fault, each with what is wrong."""
+
+    @property
+    def is_balanced(self) -> bool:
+        """Everything once, and nothing else."""
+        return self.missing == 0 and self.doubled == 0 and self.unexpected == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was seen in each system, of the same stretch of input."""
+
+    transactions: OffsetCounts
+    decisions: OffsetCounts
+    dead_letters: OffsetCounts
+    lake_decisions: OffsetCounts
+    lake_dead_letters: OffsetCounts
+    flagged: frozenset[str] = frozenset()
+    """Alert ids that decisions name."""
+    alerts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Id and sequence of every alert retained; a growing alert has a revision for each sequence."""
+    alerts_caused: frozenset[str] = frozenset()
+    """Ids of the alerts that a decision of the stretch caused."""
+    documents: Counter[str] = field(default_factory=Counter)
+    """Alert ids of the index."""
+    documents_caused: frozenset[str] = frozenset()
+    """Ids of the documents made from an alert among ``alerts``, as they say themselves."""
+    unreadable: tuple[str, ...] = ()
+    """Places in our own topics that hold no record of ours."""
+
+
+def judge(evidence: Evidence) -> tuple[Finding, ...]:
+    """Compare each step with the one before it."""
+    outcomes = evidence.decisions.plus(evidence.dead_letters)
+    revisions: Counter[str] = Counter(alert_id for alert_id, _ in evidence.alerts)
+    twice = sorted(
+        f"{alert_id} revision {sequence}"
+        for (alert_id, sequence), times in evidence.alerts.items()
+        if times > 1
+    )
+    findings = (
+        _compare_offsets(
+            "transactions -> decisions + dead letters", evidence.transactions, outcomes
+        ),
+        _compare_offsets("decisions -> Iceberg", evidence.decisions, evidence.lake_decisions),
+        _compare_offsets(
+            "dead letters -> Iceberg", evidence.dead_letters, evidence.lake_dead_letters
+        ),
+        _finding(
+            "flagged decisions -> alerts",
+            expected=len(evidence.flagged),
+            found=sum(revisions[name] > 0 for name in evidence.flagged | evidence.alerts_caused),
+            missing=sorted(evidence.flagged - revisions.keys()),
+            doubled=twice,
+            unexpected=sorted(evidence.alerts_caused - evidence.flagged),
+        ),
+        _compare_documents(evidence, revisions),
+    )
+    return (*findings, *_unreadable(evidence.unreadable))
+
+
+def _compare_offsets(what: str, wanted: OffsetCounts, found: OffsetCounts) -> Finding:
+    missing, doubled, unexpected = [], [], []
+    for partition, offset in wanted.differences(found):
+        place, times = f"{partition}:{offset}", found.count(partition, offset)
+        if wanted.count(partition, offset) == 0:
+            unexpected.append(place)
+        elif times == 0:
+            missing.append(place)
+        else:
+            doubled.append(place)
+    return _finding(
+        what,
+        expected=wanted.distinct(),
+        found=found.total(),
+        distinct=found.distinct(),
+        missing=missing,
+        doubled=doubled,
+        unexpected=unexpected,
+    )
+
+
+def _compare_documents(evidence: Evidence, revisions: Mapping[str, int]) -> Finding:
+    wanted = evidence.alerts_caused
+    of_interest = {name: evidence.documents[name] for name in wanted | evidence.documents_caused}
+    return _finding(
+        "alerts -> Elasticsearch",
+        expected=len(wanted),
+        found=sum(of_interest.values()),
+        distinct=sum(times > 0 for times in of_interest.values()),
+        missing=sorted(wanted - evidence.documents.keys()),
+        doubled=sorted(name for name, times in of_interest.items() if times > 1),
+        unexpected=sorted(evidence.documents_caused - revisions.keys()),
+    )
+
+
+def _unreadable(places: Collection[str]) -> tuple[Finding, ...]:
+    """A finding of its own when somebody else wrote into our topics."""
+    if not places:
+        return ()
+    return (
+        _finding(
+            "records that are not ours",
+            expected=0,
+            found=len(places),
+            missing=[],
+            doubled=[],
+            unexpected=sorted(places),
+        ),
+    )
+
+
+def _finding(
+    what: str,
+    *,
+    expected: int,
+    found: int,
+    distinct: int | None = None,
+    missing: Collection[str],
+    doubled: Collection[str],
+    unexpected: Collection[str],
+) -> Finding:
+    examples = chain(
+        (f"{name} missing" for name in missing),
+        (f"{name} doubled" for name in doubled),
+        (f"{name} unexpected" for name in unexpected),
+    )
+    return Finding(
+        what=what,
+        expected=expected,
+        found=found,
+        distinct=found if distinct is None else distinct,
+        missing=len(missing),
+        doubled=len(doubled),
+        unexpected=len(unexpected),
+        examples=tuple(islice(examples, SHOWN)),
+    )
