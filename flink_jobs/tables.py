@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.topics import LARGEST_OUTPUT_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -17,10 +19,6 @@ FUTURE_LIMIT = "INTERVAL '10' MINUTE"
 # Just below what a broker allows by default, 15 minutes. What was written and not yet committed
 # when everything goes down is aborted by the broker after this time: come back sooner.
 TRANSACTION_TIMEOUT_MS = 840_000
-
-# A record of the input has at most 1 MiB. A decision adds its features, a dead letter a third.
-LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
-
 
 RECORD_COLUMNS = (
     "raw",
@@ -216,7 +214,7 @@ def _sink(kafka: KafkaSettings, topic: str, prefix: str) -> dict[str, str]:
         "topic": topic,
         "properties.bootstrap.servers": kafka.bootstrap_servers,
         "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
-        "properties.max.request.size": str(LARGEST_REQUEST_BYTES),
+        "properties.max.request.size": str(LARGEST_OUTPUT_BYTES),
         "sink.delivery-guarantee": "exactly-once",
         # No prefix may begin another: the connector aborts by prefix.
         "sink.transactional-id-prefix": f"{prefix}.",

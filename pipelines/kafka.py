@@ -24,6 +24,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
+from pipelines.topics import LARGEST_OUTPUT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,6 +90,8 @@ def connect_producer(settings: KafkaSettings, **extra: object) -> Producer:
             "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 5,
+            # What is too large for a topic is the broker's to say.
+            "message.max.bytes": LARGEST_OUTPUT_BYTES,
             "partitioner": "murmur2_random",
             "log_level": 0,
             **extra,

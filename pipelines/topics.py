@@ -5,11 +5,25 @@ One place for all of it. A prefix (``kafka.topic_prefix``) lets several pipeline
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Cleanup = Literal["delete", "compact"]
+
+LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
+"""A record of the input has at most 1 MiB, Kafka's default. A decision adds its features to it, an
+alert repeats the decision, and a dead letter holds it in base64, a third longer."""
+_OUTPUT = {"max.message.bytes": str(LARGEST_OUTPUT_BYTES)}
+
+INPUT_RETENTION = timedelta(days=7)
+OUTPUT_RETENTION = timedelta(days=9)
+"""Longer than the input's: what became of a transaction can be looked up as long as it is there."""
+_SEGMENT = timedelta(hours=1)
+"""Kafka deletes whole segments: the input outlives its retention by this much at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +38,17 @@ class Topic:
     written_by: str
     read_by: tuple[str, ...]
     about: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Broker settings besides those above, by Kafka's names."""
 
     def config(self) -> dict[str, str]:
         """The broker settings of the topic, by Kafka's names."""
         retention_ms = -1 if self.retention is None else self.retention // timedelta(milliseconds=1)
-        return {"cleanup.policy": self.cleanup, "retention.ms": str(retention_ms)}
+        return {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(retention_ms),
+            **self.options,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +82,11 @@ def declare_topics(*, prefix: str = "", partitions: int = 4) -> Topics:
             key="card_id",
             partitions=partitions,
             cleanup="delete",
-            retention=timedelta(days=7),
+            retention=INPUT_RETENTION,
             written_by="your systems, `fraudlake produce`, `fraudlake replay`",
             read_by=("flink job",),
             about="Card transactions, contract v1.",
+            options={"segment.ms": str(_SEGMENT // timedelta(milliseconds=1))},
         ),
         customers=Topic(
             name=f"{prefix}customers",
@@ -92,20 +113,22 @@ def declare_topics(*, prefix: str = "", partitions: int = 4) -> Topics:
             key="card_id",
             partitions=partitions,
             cleanup="delete",
-            retention=timedelta(days=7),
+            retention=OUTPUT_RETENTION,
             written_by="flink job",
             read_by=("lakehouse sink", "your systems"),
             about="One decision for each transaction, with every feature value.",
+            options=_OUTPUT,
         ),
         alerts=Topic(
             name=f"{prefix}alerts",
             key="card_id",
             partitions=partitions,
             cleanup="delete",
-            retention=timedelta(days=7),
+            retention=OUTPUT_RETENTION,
             written_by="flink job",
             read_by=("alert sink", "your systems"),
             about="Decisions to review or block, explained, for investigators.",
+            options=_OUTPUT,
         ),
         dead_letters=Topic(
             name=f"{prefix}dead-letters",
@@ -116,5 +139,6 @@ def declare_topics(*, prefix: str = "", partitions: int = 4) -> Topics:
             written_by="flink job, sinks",
             read_by=("lakehouse sink",),
             about="Records that cannot be decided, with the reason and the original bytes.",
+            options=_OUTPUT,
         ),
     )

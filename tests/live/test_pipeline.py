@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pipeline_runs import read_values, running_job, running_sinks
 
 from fraudlake.stack.status import read_status
+from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
 from pipelines.generator.disturbances import Disturbances, disturb
-from pipelines.kafka import read_group_offsets
+from pipelines.kafka import connect_producer, read_offsets
 from pipelines.pacing import Pace
 from pipelines.producer import Produced, produce
 from pipelines.sender import KafkaSender
-from sinks.reconciliation.counts import Finding, judge
-from sinks.reconciliation.evidence import gather
+from sinks.alerts.client import connect
+from sinks.lakehouse.catalog import open_catalog
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -79,42 +83,109 @@ def kill_taskmanager(settings: Settings) -> None:
     os.kill(part.pid, signal.SIGKILL)
 
 
-def await_balance(settings: Settings, expected: int, seconds: float) -> tuple[Finding, ...]:
-    """The findings once everything sent is accounted for, or the last ones."""
-    deadline = time.monotonic() + seconds
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    topic = settings.kafka.topics().transactions.name
-    while sum(read_group_offsets(settings.kafka, group, topic).values()) < expected:
-        assert time.monotonic() < deadline, "the job did not read everything"
-        time.sleep(0.5)
-    while True:
-        findings = judge(gather(settings))
-        if all(finding.is_balanced for finding in findings) or time.monotonic() > deadline:
-            return findings
-        time.sleep(0.5)
+def reconcile(settings: Settings, *, wait: int) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Exit code and findings of ``fraudlake reconcile --json``, as a user would run it."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "fraudlake.cli", "reconcile", "--json", "--wait", str(wait)],
+        env={**os.environ, **settings.to_env()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stdout, ended.stderr
+    answer = json.loads(ended.stdout)
+    assert answer["balanced"] is (ended.returncode == 0)
+    return ended.returncode, {finding["what"]: finding for finding in answer["findings"]}
+
+
+def assert_every_record_once_in_kafka(settings: Settings) -> set[str]:
+    """Counted here, by hand, over what a consumer of committed records sees; the alert ids."""
+    topics = settings.kafka.topics()
+    decisions = read_values(settings.kafka, topics.decisions.name)
+    letters = read_values(settings.kafka, topics.dead_letters.name)
+    alerts = read_values(settings.kafka, topics.alerts.name)
+    sources = [(item["source"]["partition"], item["source"]["offset"]) for item in decisions]
+    sources += [(letter["partition"], letter["offset"]) for letter in letters]
+    held = read_offsets(settings.kafka, topics.transactions.name)
+    assert sorted(sources) == [
+        (partition, offset)
+        for partition in sorted(held)
+        for offset in range(held[partition].start, held[partition].end)
+    ]
+    assert len(letters) == MALFORMED
+    ids = Counter(
+        item["transaction"]["transaction_id"] for item in decisions if not item["is_duplicate"]
+    )
+    assert (len(ids), set(ids.values())) == (TRANSACTIONS, {1})
+    assert sum(item["is_duplicate"] for item in decisions) == REPEATS
+    flagged = [item["alert_id"] for item in decisions if item["alert_id"] is not None]
+    assert {alert["alert_id"] for alert in alerts} == set(flagged)
+    assert len({(alert["alert_id"], alert["sequence"]) for alert in alerts}) == len(alerts) > 0
+    return set(flagged)
+
+
+def assert_every_row_once_in_iceberg(settings: Settings) -> None:
+    """By pyiceberg alone, over the columns themselves."""
+    for name, rows in (("decisions", TRANSACTIONS + REPEATS), ("dead_letters", MALFORMED)):
+        with open_catalog(settings, writable=False) as catalog:
+            assert catalog is not None
+            table = catalog.load_table((settings.lakehouse.namespace, name))
+            columns = table.scan(selected_fields=("source_partition", "source_offset")).to_arrow()
+        places = Counter(tuple(row.values()) for row in columns.to_pylist())
+        assert (len(places), columns.num_rows) == (rows, rows), name
+
+
+def search_all(settings: Settings) -> list[dict[str, Any]]:
+    """Every document, by a plain search."""
+    elasticsearch = settings.elasticsearch
+    with connect(elasticsearch) as client:
+        client.indices.refresh(index=elasticsearch.index)
+        found = client.search(index=elasticsearch.index, size=10_000, track_total_hits=True)
+    assert found["hits"]["total"]["value"] < 10_000
+    return list(found["hits"]["hits"])
 
 
 def test_every_offset_ends_once_although_the_taskmanager_is_killed(settings: Settings) -> None:
     print(f"seed {SEED}")
     offsets = TRANSACTIONS + MALFORMED + REPEATS
-    with running_job(settings, ruleset="classic"), running_sinks(settings):
+    with running_job(settings, ruleset="classic") as deployment, running_sinks(settings):
         produced = send_all(settings)
         assert (produced.transactions, produced.malformed) == (TRANSACTIONS, MALFORMED)
         assert (produced.repeats, sum(produced.failed.values())) == (REPEATS, 0)
-        findings = await_balance(settings, offsets, 150)
-    for finding in findings:
-        assert finding.is_balanced, finding
-    by_name = {finding.what: finding for finding in findings}
-    assert by_name["transactions -> decisions + dead letters"].expected == offsets
-    assert by_name["dead letters -> Iceberg"].expected == MALFORMED
-    assert by_name["decisions -> Iceberg"].expected == TRANSACTIONS + REPEATS
+        code, findings = reconcile(settings, wait=150)
+        restored = FlinkRest(settings.flink.rest_url).checkpoints(deployment.job_id).restored
+    assert code == 0, findings
+    assert restored >= 1, "the kill hit nothing"
+    assert findings["transactions -> decisions + dead letters"]["expected"] == offsets
+    alert_ids = assert_every_record_once_in_kafka(settings)
+    assert_every_row_once_in_iceberg(settings)
+    assert sorted(hit["_id"] for hit in search_all(settings)) == sorted(alert_ids)
+    assert_faults_are_named(settings)
 
-    decisions = read_values(settings.kafka, settings.kafka.topics().decisions.name)
-    assert sum(decision["is_duplicate"] for decision in decisions) == REPEATS
-    ids = Counter(
-        decision["transaction"]["transaction_id"]
-        for decision in decisions
-        if not decision["is_duplicate"]
-    )
-    assert len(ids) == TRANSACTIONS
-    assert set(ids.values()) == {1}
+
+def assert_faults_are_named(settings: Settings) -> None:
+    """What a broken pipeline would leave behind, made by hand, and what the command says of it."""
+    topics = settings.kafka.topics()
+    lost = search_all(settings)[0]
+    with connect(settings.elasticsearch) as client:
+        client.delete(index=lost["_index"], id=lost["_id"])
+    alert = read_values(settings.kafka, topics.alerts.name)[0]
+    producer = connect_producer(settings.kafka)
+    producer.produce(topics.alerts.name, json.dumps(alert).encode(), key="again", partition=0)
+    producer.produce(topics.decisions.name, b"hello", partition=0)
+    producer.produce(topics.transactions.name, b"{}", partition=0)  # the job has ended
+    assert producer.flush(30) == 0
+    code, findings = reconcile(settings, wait=0)
+    assert code == 1
+    undecided = read_offsets(settings.kafka, topics.transactions.name)[0].end - 1
+    assert findings["transactions -> decisions + dead letters"]["examples"] == [
+        f"0:{undecided} missing"
+    ]
+    assert findings["flagged decisions -> alerts"]["examples"] == [
+        f"{alert['alert_id']} revision 1 doubled"
+    ]
+    assert findings["alerts -> Elasticsearch"]["examples"] == [f"{lost['_id']} missing"]
+    foreign = read_offsets(settings.kafka, topics.decisions.name)[0].end - 1
+    assert findings["records that are not ours"]["examples"] == [
+        f"{topics.decisions.name} 0:{foreign} unexpected"
+    ]

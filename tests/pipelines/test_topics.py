@@ -21,6 +21,17 @@ def test_what_is_keyed_by_card_has_the_same_number_of_partitions() -> None:
     assert len(by_card) == 4
 
 
+def test_outputs_outlive_the_input_and_hold_its_largest_record_in_base64() -> None:
+    """Kafka takes a record of 1 MiB by default, and deletes whole segments."""
+    topics = declare_topics()
+    of_input = topics.transactions.config()
+    longest_ms = int(of_input["retention.ms"]) + int(of_input["segment.ms"])
+    for output in (topics.decisions, topics.alerts, topics.dead_letters):
+        config = output.config()
+        assert int(config["retention.ms"]) > longest_ms
+        assert int(config["max.message.bytes"]) > 2 * 4 / 3 * 1024 * 1024
+
+
 def test_profiles_are_compacted_and_labels_kept_for_ever() -> None:
     topics = declare_topics()
     assert topics.customers.config() == {"cleanup.policy": "compact", "retention.ms": "-1"}
