@@ -28,16 +28,20 @@ REPEATS = 20
 
 @dataclass(slots=True)
 class Truth:
-    """What the generator knows and the pipeline must find out: fraudulent ids by campaign."""
+    """What the generator knows and the pipeline must find out, by transaction id."""
 
     frauds: dict[str, set[str]] = field(default_factory=dict)
+    """By campaign."""
     genuine: set[str] = field(default_factory=set)
+    sent_at_s: dict[str, float] = field(default_factory=dict)
+    """When it was first sent, by the monotonic clock."""
 
     def note(self, emission: Emission) -> None:
-        """Remember what a transaction is."""
+        """Remember what a transaction is, and when it leaves."""
         if emission.kind != "transaction" or emission.value is None:
             return
         transaction_id = json.loads(emission.value)["transaction_id"]
+        self.sent_at_s.setdefault(transaction_id, time.monotonic())
         if emission.scenario is None:
             self.genuine.add(transaction_id)
         else:

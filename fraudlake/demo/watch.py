@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from pipelines.kafka import connect_consumer, read_offsets
+from pipelines.kafka import connect_consumer, explain, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import KafkaSettings
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.02  # consume() waits for a full batch or this long: it delays what is seen
 BATCH = 500
 
 
@@ -28,8 +28,6 @@ BATCH = 500
 class SeenAlert:
     """What a person is shown of an alert."""
 
-    seconds: float
-    """Since the watch was set up."""
     card_id: str
     band: str
     score: float
@@ -48,10 +46,11 @@ class Seen:
     rules: Counter[str] = field(default_factory=Counter)
     flagged: set[str] = field(default_factory=set)
     """Transaction ids of decisions to review or block."""
-    latencies_s: list[float] = field(default_factory=list)
-    """From Kafka's time of a decision's transaction to the moment it was read here."""
+    decided_at_s: dict[str, float] = field(default_factory=dict)
+    """By transaction id, when its first decision was read, by the monotonic clock."""
     alerts: int = 0
     first_alert_s: float | None = None
+    """By the monotonic clock."""
 
 
 class Watch:
@@ -61,7 +60,6 @@ class Watch:
         self.seen = Seen()
         self.failure: Exception | None = None
         self._on_alert = on_alert
-        self._begun = time.monotonic()
         self._closing = threading.Event()
         topics = kafka.topics()
         self._takers: dict[str, Callable[[Message], None]] = {
@@ -101,18 +99,25 @@ class Watch:
         try:
             while not self._closing.is_set():
                 for message in self._consumer.consume(BATCH, POLL_SECONDS):
-                    if message.error() is None:
-                        self._takers[str(message.topic())](message)
+                    self._take(message)
         except Exception as error:
             self.failure = error
 
+    def _take(self, message: Message) -> None:
+        error = message.error()
+        if error is not None:
+            raise explain(KafkaException(error), "watching the pipeline's output")
+        self._takers[str(message.topic())](message)
+
     def _take_decision(self, message: Message) -> None:
         decision = json.loads(message.value() or b"{}")
+        transaction_id = decision["transaction"]["transaction_id"]
         self.seen.decisions += 1
+        self.seen.decided_at_s.setdefault(transaction_id, time.monotonic())
         self.seen.bands[decision["band"]] += 1
         self.seen.rules.update(decision["rules_fired"])
         if decision["band"] != "allow":
-            self.seen.flagged.add(decision["transaction"]["transaction_id"])
+            self.seen.flagged.add(transaction_id)
 
     def _take_dead_letter(self, message: Message) -> None:
         letter = json.loads(message.value() or b"{}")
@@ -121,13 +126,11 @@ class Watch:
 
     def _take_alert(self, message: Message) -> None:
         alert = json.loads(message.value() or b"{}")
-        seconds = time.monotonic() - self._begun
         if self.seen.first_alert_s is None:
-            self.seen.first_alert_s = seconds
+            self.seen.first_alert_s = time.monotonic()
         self.seen.alerts += 1
         self._on_alert(
             SeenAlert(
-                seconds=seconds,
                 card_id=alert["card_id"],
                 band=alert["band"],
                 score=alert["score"],
