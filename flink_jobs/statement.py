@@ -50,6 +50,12 @@ VERDICT_COLUMNS = (
 )
 KERNEL = "io.fraudlake.profile"
 
+# Flink cannot type an ARRAY[] without items: a rule set may have shadow rules only.
+_NO_REASON = (
+    "CAST(NULL AS ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, "
+    "`because` STRING>)"
+)
+
 # A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
 _TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
 
@@ -301,7 +307,7 @@ def _insert_outbox(
     alert = (
         f"ROW({alert_id}, CAST(1 AS BIGINT), `card_id`, `customer_id`, `event_time`, `event_time`, "
         f"CAST(1 AS BIGINT), `base_amount`, {quote(fx.base)}, `score`, {band}, "
-        f"{quote(ruleset.version)}, ARRAY[{', '.join(reasons)}], "
+        f"{quote(ruleset.version)}, ARRAY[{', '.join(reasons or [_NO_REASON])}], "
         f"ROW({decision_id}, `transaction_id`, `event_time`))"
     )
     columns = [

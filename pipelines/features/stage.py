@@ -36,6 +36,13 @@ class Feature:
     field: str | None = None
     excludes_current: bool = False
 
+    def meaning(self) -> list[Any]:
+        """What decides its values; neither what it is for nor how it is shown."""
+        return [
+            *(self.name, self.entity, self.aggregate, self.window_ms, self.filter),
+            *(self.category, self.place, self.field, self.excludes_current),
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
@@ -60,6 +67,11 @@ class Stage:
     def horizon_ms(self) -> int:
         """The longest window: how far back the stage remembers events."""
         return max((feature.window_ms for feature in self.features), default=0)
+
+    def meaning(self) -> list[Any]:
+        """What decides the values of all its features."""
+        filters = [[item.name, repr(item.condition)] for item in self.filters]
+        return [[item.meaning() for item in self.features], filters, self.place_filter]
 
     def plan_json(self) -> str:
         """The literal the kernel is given; equal stages give equal text."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
@@ -84,7 +86,8 @@ def read_ruleset(path: Path, features: Features) -> Ruleset:
     if reader.faults:
         lines = [f"{path.name} line {line}: {fault}" for line, fault in sorted(reader.faults)]
         raise RulesetError("\n".join(dict.fromkeys(lines)))
-    return ruleset
+    meaning = [stage.meaning() for stage in features.select(ruleset.columns) if stage.features]
+    return replace(ruleset, feature_meaning=json.dumps(meaning))
 
 
 class _Reader:

@@ -63,6 +63,9 @@ class Ruleset:
     review_at: float
     block_at: float
     rules: tuple[Rule, ...]
+    feature_meaning: str = ""
+    """What the features that evaluated rules look at are, as text: another window, another meaning.
+    """
 
     @property
     def evaluated(self) -> tuple[Rule, ...]:
@@ -81,6 +84,7 @@ class Ruleset:
             "combine": self.combine,
             "review_at": self.review_at,
             "block_at": self.block_at,
+            "features": self.feature_meaning,
             "rules": [
                 [
                     rule.id,

@@ -18,6 +18,8 @@ from pipelines.ids import alert_id, decision_id
 from pipelines.kafka import connect_producer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipelines.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.live
@@ -240,3 +242,31 @@ def test_bad_records_become_dead_letters_and_their_neighbours_are_decided(
     for offset, (_, value) in enumerate(records):
         if offset in expected:
             assert base64.b64decode(originals[offset]) == value
+
+
+def test_shadow_rules_are_recorded_and_never_count(settings: Settings, tmp_path: Path) -> None:
+    kafka = settings.kafka
+    rules = tmp_path / "trial.toml"
+    rules.write_text(
+        """
+        [ruleset]
+        id = "trial"
+        combine = "sum"
+        review_at = 1
+        block_at = 2
+
+        [[rule]]
+        id = "large"
+        owner = "card-risk"
+        state = "shadow"
+        weight = 5
+        when = "base_amount > 100"
+        because = "{base_amount:.2f} spent"
+        """
+    )
+    with running_job(settings, ruleset=str(rules)):
+        send_transactions(kafka, transaction(1, 0, amount=100), transaction(2, 1, amount=101))
+        found = decisions_by_id(kafka, 2)
+    assert [found[name]["rules_fired"] for name in ("t1", "t2")] == [[], ["large"]]
+    for decision in found.values():
+        assert (decision["score"], decision["band"], decision["alert_id"]) == (0, "allow", None)
