@@ -144,10 +144,21 @@ def test_every_server_says_whether_it_is_healthy(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_waits_for_the_health_of_what_has_no_check(name: str) -> None:
+def test_nothing_waits_for_what_cannot_come(name: str) -> None:
+    """Health needs a check, and an end needs a command that ends."""
     for other, wish in SERVICES[name].get("depends_on", {}).items():
-        assert wish["condition"] == "service_healthy"
-        assert "healthcheck" in SERVICES[other], other
+        if wish["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other], other
+        else:
+            assert wish["condition"] == "service_completed_successfully"
+            assert SERVICES[other]["restart"].startswith("on-failure"), other
+
+
+def test_the_job_is_kept_after_it_was_submitted_once() -> None:
+    keeper = SERVICES["job-keeper"]
+    assert keeper["command"] == ["fraudlake", "job", "keep"]
+    assert keeper["restart"] == "unless-stopped"
+    assert list(keeper["depends_on"]) == ["job"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
