@@ -11,7 +11,7 @@ FLINK := .venv-flink/bin
 MAIN_EXTRAS := alerts,lakehouse,orchestration,stack,dev
 FLINK_EXTRAS := flink,dev-flink
 KERNEL_SOURCES := $(shell find flink_jobs/kernel -type f 2>/dev/null)
-FLINK_TESTS := $(wildcard tests/pipelines tests/flink_jobs)
+FLINK_TESTS := tests/pipelines tests/flink_jobs
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -71,10 +71,10 @@ check: setup ## Format, lint, types, import rules, fast tests
 	$(MAIN)/ruff check .
 	$(MAIN)/mypy
 	$(MAIN)/lint-imports
-	$(MAIN)/pytest -q -m "not live and not flink"
+	$(MAIN)/pytest -q -n logical --dist worksteal -m "not live and not flink"
 
 test: check ## All of check, the tests in Flink's environment, and those on real servers
-	$(FLINK)/python -m pytest -q -m "not live" $(FLINK_TESTS)
+	$(FLINK)/python -m pytest -q -m flink $(FLINK_TESTS)
 	@$(MAKE) test-live
 
 test-live: setup ## The tests on real servers, which are started and stopped
