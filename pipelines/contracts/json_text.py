@@ -2,7 +2,8 @@
 
 Numbers with a fraction or an exponent, and integers of more than 18 digits, are read as ``Decimal``
 so that nothing is rounded on the way. Of a repeated member the last one counts. ``NaN`` and
-``Infinity`` are not JSON.
+``Infinity`` are not JSON, and neither is a number of more than 1000 digits: reading one takes
+time that grows with the square of its length.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pipelines.contracts.faults import ContractFault, FaultReason
+
+_MOST_DIGITS = 1000
+"""As for Jackson, which reads the same records in the job."""
 
 
 def read_object(value: bytes | None) -> dict[str, Any]:
@@ -85,15 +89,23 @@ def _read(text: str) -> Any:
 
 
 def _read_integer(text: str) -> int | Decimal:
+    _check_digits(text)
     return int(text) if len(text) <= 18 else Decimal(text)
 
 
 def _read_decimal(text: str) -> Decimal:
+    _check_digits(text)
     try:
         return Decimal(text)
     except InvalidOperation:  # an exponent beyond what Decimal can hold: 18 digits and more
         sign = "-" if text.startswith("-") else ""
         return Decimal(f"{sign}0" if "e-" in text.lower() else f"{sign}Infinity")
+
+
+def _check_digits(text: str) -> None:
+    if len(text) > _MOST_DIGITS and (digits := sum(map(str.isdigit, text))) > _MOST_DIGITS:
+        msg = f"a number of {digits} digits; at most {_MOST_DIGITS} are read"
+        raise json.JSONDecodeError(msg, text, 0)
 
 
 def _refuse_constant(text: str) -> None:
