@@ -150,7 +150,7 @@ def _facts(rest: FlinkRest, settings: Settings, found: Job) -> dict[str, object]
         "restores": checkpoints.restored,
         "state_bytes": checkpoints.latest_bytes,
         "checkpoint_duration_ms": checkpoints.latest_duration_ms,
-        "failure": rest.root_cause(found.job_id),
+        "last_failure": rest.root_cause(found.job_id),
         "url": f"{settings.flink.rest_url}/#/job/{found.job_id}",
     }
 

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from sinks.reconciliation.judgement import Finding
 
 POLL_SECONDS = 1.0
-COLUMNS = ("expected", "found", "distinct", "missing", "doubled", "unexpected")
+COLUMNS = {
+    "expected": "wanted",
+    "found": "found",
+    "distinct": "unique",
+    "missing": "missing",
+    "doubled": "twice",
+    "unexpected": "extra",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -81,10 +88,10 @@ def show_findings(findings: Sequence[Finding]) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table(title="Reconciliation")
-    table.add_column("")
-    for name in COLUMNS:
-        table.add_column(name, justify="right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # fits a terminal of 80 columns
+    table.add_column("", no_wrap=True)
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     for finding in findings:
         mark = "[green]✓[/green]" if finding.is_balanced else "[red]✗[/red]"
         figures = (f"{getattr(finding, name):,}" for name in COLUMNS)

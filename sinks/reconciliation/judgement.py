@@ -74,9 +74,7 @@ def judge(evidence: Evidence) -> tuple[Finding, ...]:
         if times > 1
     )
     findings = (
-        _compare_offsets(
-            "transactions -> decisions + dead letters", evidence.transactions, outcomes
-        ),
+        _compare_offsets("input -> decisions + dead letters", evidence.transactions, outcomes),
         _compare_offsets("decisions -> Iceberg", evidence.decisions, evidence.lake_decisions),
         _compare_offsets(
             "dead letters -> Iceberg", evidence.dead_letters, evidence.lake_dead_letters
@@ -117,7 +115,8 @@ def _compare_offsets(what: str, wanted: OffsetCounts, found: OffsetCounts) -> Fi
 
 def _compare_documents(evidence: Evidence, revisions: Mapping[str, int]) -> Finding:
     wanted = evidence.alerts_caused
-    of_interest = {name: evidence.documents[name] for name in wanted | evidence.documents_caused}
+    stray = evidence.documents_caused - revisions.keys()
+    of_interest = {name: evidence.documents[name] for name in wanted | stray}
     return _finding(
         "alerts -> Elasticsearch",
         expected=len(wanted),
@@ -125,7 +124,7 @@ def _compare_documents(evidence: Evidence, revisions: Mapping[str, int]) -> Find
         distinct=sum(times > 0 for times in of_interest.values()),
         missing=sorted(wanted - evidence.documents.keys()),
         doubled=sorted(name for name, times in of_interest.items() if times > 1),
-        unexpected=sorted(evidence.documents_caused - revisions.keys()),
+        unexpected=sorted(stray),
     )
 
 

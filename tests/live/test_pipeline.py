@@ -156,7 +156,7 @@ def test_every_offset_ends_once_although_the_taskmanager_is_killed(settings: Set
         restored = FlinkRest(settings.flink.rest_url).checkpoints(deployment.job_id).restored
     assert code == 0, findings
     assert restored >= 1, "the kill hit nothing"
-    assert findings["transactions -> decisions + dead letters"]["expected"] == offsets
+    assert findings["input -> decisions + dead letters"]["expected"] == offsets
     alert_ids = assert_every_record_once_in_kafka(settings)
     assert_every_row_once_in_iceberg(settings)
     assert sorted(hit["_id"] for hit in search_all(settings)) == sorted(alert_ids)
@@ -178,9 +178,7 @@ def assert_faults_are_named(settings: Settings) -> None:
     code, findings = reconcile(settings, wait=0)
     assert code == 1
     undecided = read_offsets(settings.kafka, topics.transactions.name)[0].end - 1
-    assert findings["transactions -> decisions + dead letters"]["examples"] == [
-        f"0:{undecided} missing"
-    ]
+    assert findings["input -> decisions + dead letters"]["examples"] == [f"0:{undecided} missing"]
     assert findings["flagged decisions -> alerts"]["examples"] == [
         f"{alert['alert_id']} revision 1 doubled"
     ]

@@ -12,7 +12,7 @@ from sinks.reconciliation.counts import OffsetCounts
 from sinks.reconciliation.judgement import SHOWN, Evidence, Finding, judge
 
 STEPS = (
-    "transactions -> decisions + dead letters",
+    "input -> decisions + dead letters",
     "decisions -> Iceberg",
     "dead letters -> Iceberg",
     "flagged decisions -> alerts",
@@ -137,8 +137,16 @@ def test_what_is_wrong_is_named_at_its_step(
 def test_what_came_after_the_stretch_does_not_count() -> None:
     """A later revision of the same alert, a later alert, and its document: the stream runs on."""
     later = Counter({("a1", 1): 1, ("a1", 2): 1, ("a1", 3): 1, ("a7", 1): 1})
-    found = judge(evidence(alerts=later, documents=Counter({"a1": 1, "a7": 1})))
+    documents = {"a1", "a7"}
+    found = judge(
+        evidence(
+            alerts=later,
+            documents=Counter(documents),
+            documents_caused=frozenset(documents),
+        )
+    )
     assert faults(found) == {}
+    assert (found[4].expected, found[4].found, found[4].distinct) == (1, 1, 1)
 
 
 def test_an_old_document_whose_alert_has_expired_is_no_fault() -> None:
