@@ -1,8 +1,8 @@
 """The job as SQL: a list of statements that reads like the picture in ARCHITECTURE.md.
 
-transactions ► arrived ► events ► (customer stage) ► card stage ► named ► fired ► scored ► outbox;
-what breaks its contract ► dead_letters. Text only: planning needs no Flink, so a faulty rule set is
-refused before anything is stopped.
+transactions ► arrived ► events ► (customer stage) ► card stage ► named ► fired ► scored ► judged ►
+grouped ► outbox (``decisions``); what breaks its contract ► dead_letters. Text only: planning needs
+no Flink, so a faulty rule set is refused before anything is stopped.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flink_jobs import tables
+from flink_jobs.decisions import GROUPING, DecisionPlan, decision_steps, insert_outbox
 from flink_jobs.tables import Column, quote
 from pipelines.columns import Column as RuleColumn
 from pipelines.columns import transaction_columns
 from pipelines.expressions.rendering import render_condition
 from pipelines.expressions.tree import columns_of
-from pipelines.rules import CompiledRuleset, Ruleset, compile_rules
+from pipelines.rules import Ruleset, compile_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,13 +49,7 @@ VERDICT_COLUMNS = (
     "duplicate_of_offset",
     "previous_transaction_id",
 )
-KERNEL = "io.fraudlake.profile"
-
-# Flink cannot type an ARRAY[] without items: a rule set may have shadow rules only.
-_NO_REASON = (
-    "CAST(NULL AS ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, "
-    "`because` STRING>)"
-)
+PROFILES = "io.fraudlake.profile"
 
 # A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
 _TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
@@ -85,7 +80,6 @@ def write_statement(
     has_customers = any(stage.entity == "customer" for stage in stages)
     used = _used_columns(ruleset, stages)
     group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    compiled = compile_rules(ruleset, "flink")
     columns = _source_columns(used, stages)
     setup = [
         *_functions(has_customers=has_customers),
@@ -97,9 +91,15 @@ def write_statement(
         _events(used, stages),
         *([_customer_profiles()] if has_customers else []),
     ]
-    steps = [*_stage_steps(stages), _named(used, stages), _fired(compiled), _scored(compiled)]
+    decisions = DecisionPlan(
+        compiled=compile_rules(ruleset, "flink"),
+        topics=settings.kafka.topics(),
+        base_currency=fx.base,
+        alert_window_ms=settings.flink.alert_window_h * 3_600_000,
+    )
+    steps = [*_stage_steps(stages), _named(used, stages), *decision_steps(decisions)]
     inserts = [
-        _insert_outbox(settings, compiled, ruleset, fx, steps),
+        insert_outbox(decisions, steps),
         _insert_dead_letters(settings, has_customers=has_customers),
     ]
     return Statement(
@@ -147,11 +147,11 @@ def _feature_kinds(stages: Sequence[Stage]) -> list[str]:
 
 
 def _functions(*, has_customers: bool) -> list[str]:
-    functions = {"f_card_profile": "Profile"}
+    functions = {"f_card_profile": f"{PROFILES}.Profile", "f_alert_grouping": GROUPING}
     if has_customers:
-        functions["f_customer_profile"] = "CustomerProfile"
+        functions["f_customer_profile"] = f"{PROFILES}.CustomerProfile"
     return [
-        f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{KERNEL}.{kind}' LANGUAGE JAVA"
+        f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{kind}' LANGUAGE JAVA"
         for name, kind in functions.items()
     ]
 
@@ -261,90 +261,6 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     kept = [name for name in EVENT_COLUMNS if name not in ("numbers", "texts", "hashes", "flags")]
     rest = ", ".join(f"`{name}`" for name in (*kept, *VERDICT_COLUMNS))
     return f"named AS (SELECT\n  {rest},\n  {body}\nFROM profiled)"
-
-
-def _fired(compiled: CompiledRuleset) -> str:
-    fired = [f"NOT `is_duplicate` AND {rule.fires} AS `fired_{rule.id}`" for rule in compiled.rules]
-    body = ",\n  ".join(["*", *fired])
-    return f"fired AS (SELECT {body}\nFROM named)"
-
-
-def _scored(compiled: CompiledRuleset) -> str:
-    score = compiled.score_sql([f"`fired_{rule.id}`" for rule in compiled.rules])
-    # The clock is read once, before a decision becomes two records that must tell the same time.
-    clock = "CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) AS `decided_at`"
-    return f"scored AS (SELECT *,\n  {score} AS `score`,\n  {clock}\nFROM fired)"
-
-
-def _insert_outbox(
-    settings: Settings,
-    compiled: CompiledRuleset,
-    ruleset: Ruleset,
-    fx: FxTable,
-    steps: Sequence[str],
-) -> str:
-    topics = settings.kafka.topics()
-    decisions, alerts = quote(topics.decisions.name), quote(topics.alerts.name)
-    transactions = quote(topics.transactions.name)
-    band = compiled.band_sql("`score`")
-    flagged = f"{band} <> 'allow'"
-    alert_id = _digest(["'alert'", "`card_id`", "`transaction_id`"])
-    decision_id = _digest(
-        [
-            "'decision'",
-            transactions,
-            "CAST(`source_partition` AS STRING)",
-            "CAST(`source_offset` AS STRING)",
-        ]
-    )
-    fired = [f"CASE WHEN `fired_{rule.id}` THEN {quote(rule.id)} END" for rule in compiled.rules]
-    reasons = [
-        f"CASE WHEN `fired_{rule.id}` THEN ROW({quote(rule.id)}, CAST({rule.weight!r} AS DOUBLE), "
-        f"{rule.observed}, {rule.limit}, {rule.because}) END"
-        for rule in compiled.rules
-        if rule.state == "active"
-    ]
-    alert = (
-        f"ROW({alert_id}, CAST(1 AS BIGINT), `card_id`, `customer_id`, `event_time`, `event_time`, "
-        f"CAST(1 AS BIGINT), `base_amount`, {quote(fx.base)}, `score`, {band}, "
-        f"{quote(ruleset.version)}, ARRAY[{', '.join(reasons or [_NO_REASON])}], "
-        f"ROW({decision_id}, `transaction_id`, `event_time`))"
-    )
-    columns = [
-        "u.topic",
-        "`card_id`",
-        decision_id,
-        "`raw`",
-        "`base_amount`",
-        quote(fx.base),
-        "`features`",
-        "`score`",
-        band,
-        f"ARRAY[{', '.join(fired)}]",
-        quote(ruleset.version),
-        "CAST(NULL AS STRING)",
-        "`is_late`",
-        "`is_duplicate`",
-        "`duplicate_of_offset`",
-        "`previous_transaction_id`",
-        f"ROW({transactions}, `source_partition`, `source_offset`)",
-        "`decided_at`",
-        f"CASE WHEN {flagged} THEN {alert_id} END",
-        f"CASE WHEN u.topic = {alerts} THEN {alert} END",
-    ]
-    body = ",\n  ".join(columns)
-    with_steps = ",\n".join(steps)
-    return (
-        f"INSERT INTO outbox WITH {with_steps}\nSELECT\n  {body}\n"
-        f"FROM scored CROSS JOIN UNNEST(CASE WHEN {flagged} "
-        f"THEN ARRAY[{decisions}, {alerts}] ELSE ARRAY[{decisions}] END) AS u(topic)"
-    )
-
-
-def _digest(parts: Sequence[str]) -> str:
-    """The recipe of ``pipelines/ids.py`` in SQL."""
-    joined = ", CHR(10), ".join(parts)
-    return f"SUBSTRING(SHA256(CONCAT({joined})) FROM 1 FOR 32)"
 
 
 def _insert_dead_letters(settings: Settings, *, has_customers: bool) -> str:

@@ -106,6 +106,8 @@ class FlinkSettings:
     parallelism: int = 2
     state_backend: typing.Literal["hashmap", "rocksdb"] = "hashmap"
     checkpoint_interval_ms: int = 1000
+    alert_window_h: int = 24
+    """Flagged decisions of a card within so many hours of event time belong to one alert."""
     checkpoint_dir: str = ""
     """Where checkpoints and savepoints go; empty: ``<stack home>/flink``."""
     python: str = ""

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from sinks.reconciliation.counts import OffsetCounts
 
@@ -50,16 +50,18 @@ class Evidence:
     dead_letters: OffsetCounts
     lake_decisions: OffsetCounts
     lake_dead_letters: OffsetCounts
-    flagged: frozenset[str] = frozenset()
-    """Alert ids that decisions name."""
-    alerts: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Id and sequence of every alert retained; a growing alert has a revision for each sequence."""
+    flagged: OffsetCounts
+    """The input of decisions that name an alert."""
+    alerts: OffsetCounts
+    """The input of the decision that caused each revision of an alert."""
     alerts_caused: frozenset[str] = frozenset()
     """Ids of the alerts that a decision of the stretch caused."""
+    alerts_retained: frozenset[str] = frozenset()
+    """Ids of all alerts in the topic."""
     documents: Counter[str] = field(default_factory=Counter)
     """Alert ids of the index."""
     documents_caused: frozenset[str] = frozenset()
-    """Ids of the documents made from an alert among ``alerts``, as they say themselves."""
+    """Ids of the documents made from a retained alert, as they say themselves."""
     unreadable: tuple[str, ...] = ()
     """Places in our own topics that hold no record of ours."""
 
@@ -67,27 +69,14 @@ class Evidence:
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
     """Compare each step with the one before it."""
     outcomes = evidence.decisions.plus(evidence.dead_letters)
-    revisions: Counter[str] = Counter(alert_id for alert_id, _ in evidence.alerts)
-    twice = sorted(
-        f"{alert_id} revision {sequence}"
-        for (alert_id, sequence), times in evidence.alerts.items()
-        if times > 1
-    )
     findings = (
         _compare_offsets("input -> decisions + dead letters", evidence.transactions, outcomes),
         _compare_offsets("decisions -> Iceberg", evidence.decisions, evidence.lake_decisions),
         _compare_offsets(
             "dead letters -> Iceberg", evidence.dead_letters, evidence.lake_dead_letters
         ),
-        _finding(
-            "flagged decisions -> alerts",
-            expected=len(evidence.flagged),
-            found=sum(revisions[name] > 0 for name in evidence.flagged | evidence.alerts_caused),
-            missing=sorted(evidence.flagged - revisions.keys()),
-            doubled=twice,
-            unexpected=sorted(evidence.alerts_caused - evidence.flagged),
-        ),
-        _compare_documents(evidence, revisions),
+        _compare_offsets("flagged decisions -> alerts", evidence.flagged, evidence.alerts),
+        _compare_documents(evidence),
     )
     return (*findings, *_unreadable(evidence.unreadable))
 
@@ -113,9 +102,10 @@ def _compare_offsets(what: str, wanted: OffsetCounts, found: OffsetCounts) -> Fi
     )
 
 
-def _compare_documents(evidence: Evidence, revisions: Mapping[str, int]) -> Finding:
+def _compare_documents(evidence: Evidence) -> Finding:
+    """One document for each alert, whatever its number of revisions."""
     wanted = evidence.alerts_caused
-    stray = evidence.documents_caused - revisions.keys()
+    stray = evidence.documents_caused - evidence.alerts_retained
     of_interest = {name: evidence.documents[name] for name in wanted | stray}
     return _finding(
         "alerts -> Elasticsearch",

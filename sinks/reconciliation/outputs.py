@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,10 +25,12 @@ class Outputs:
         self._transactions = transactions
         self.decisions = transactions.empty()
         self.dead_letters = transactions.empty()
-        self.flagged: set[str] = set()
-        """Alert ids that decisions on the stretch name."""
-        self.alerts: Counter[tuple[str, int]] = Counter()
-        """Id and sequence of every alert, whatever caused it."""
+        self.flagged = transactions.empty()
+        """Decisions that name an alert."""
+        self.alerts = transactions.empty()
+        """Revisions of alerts, by the decision that caused each."""
+        self.alerts_retained: set[str] = set()
+        """Ids of all alerts, whatever caused them."""
         self.alerts_caused: set[str] = set()
         """Ids of the alerts that a decision on the stretch caused."""
         self.unreadable: list[str] = []
@@ -56,10 +57,10 @@ class Outputs:
 
     def _count_decision(self, decision: Mapping[str, Any]) -> None:
         partition, offset = _source(decision)
-        alert_id = decision["alert_id"]
+        is_flagged = decision["alert_id"] is not None
         self.decisions.add(partition, offset)
-        if alert_id is not None and self._transactions.includes(partition, offset):
-            self.flagged.add(alert_id)
+        if is_flagged:
+            self.flagged.add(partition, offset)
 
     def _count_dead_letter(self, letter: Mapping[str, Any]) -> None:
         place = int(letter["partition"]), int(letter["offset"])
@@ -67,9 +68,9 @@ class Outputs:
             self.dead_letters.add(*place)
 
     def _count_alert(self, alert: Mapping[str, Any]) -> None:
-        alert_id, sequence = alert["alert_id"], int(alert["sequence"])
-        source = _source(alert["latest"])
-        self.alerts[alert_id, sequence] += 1
+        alert_id, source = alert["alert_id"], _source(alert["latest"])
+        self.alerts.add(*source)
+        self.alerts_retained.add(alert_id)
         if self._transactions.includes(*source):
             self.alerts_caused.add(alert_id)
 

@@ -58,7 +58,7 @@ def test_speed_asks_customers_before_cards() -> None:
 
 def test_every_stage_has_a_uid_of_its_own() -> None:
     uids = re.findall(r"uid => '([^']*)'", plan("speed").script())
-    assert uids == ["customer-profile", "card-profile"]
+    assert uids == ["customer-profile", "card-profile", "alert-grouping"]
 
 
 def test_only_columns_in_use_are_read(tmp_path: Path) -> None:

@@ -112,19 +112,30 @@ def test_classic_rules_fire_exactly_where_they_should(settings: Settings) -> Non
     assert found["t8"]["features"]["travel_gap_min"] == pytest.approx(119 / 60)
     assert found["t8"]["previous_transaction_id"] == "t7"
 
-    alert = next(item for item in alerts if item["opening"]["transaction_id"] == "t10")
-    assert alert["alert_id"] == alert_id(card_id="card-1", transaction_id="t10")
-    assert alert["alert_id"] == found["t10"]["alert_id"]
-    assert (alert["money_at_risk"], alert["score"], alert["band"]) == (500, 90, "block")
+    # All within 24 hours of t2: one alert, three revisions. 230, then 10 more, then 500 more.
+    opened = alert_id(card_id="card-1", transaction_id="t2")
+    assert {item["alert_id"] for item in (*alerts, *found.values())} == {opened, None}
+    assert [
+        (item["sequence"], item["decisions"], item["money_at_risk"], item["score"], item["band"])
+        for item in alerts
+    ] == [(1, 1, 230, 40, "review"), (2, 2, 240, 50, "review"), (3, 3, 740, 90, "block")]
+    alert = alerts[-1]
+    assert alert["opening"] == {
+        "decision_id": found["t2"]["decision_id"],
+        "transaction_id": "t2",
+        "event_time": at(300),
+    }
+    assert (alert["opened_at"], alert["updated_at"]) == (at(300), at(1210))
     assert [(rule["id"], rule["limit"]) for rule in alert["rules"]] == [
         ("high_amount", 200),
         ("far_jump", 500),
     ]
+    # A rule that fired again gives its newest reason.
     assert alert["rules"][0]["because"] == "500.00 in one transaction (limit 200.00)"
-    assert alert["latest"] == found["t10"]
+    assert [item["latest"] for item in alerts] == [found["t2"], found["t8"], found["t10"]]
     # The records keep the contracts that everything behind the job reads.
     assert parse_decision(json.dumps(found["t10"]).encode()).band == "block"
-    assert parse_alert(json.dumps(alert).encode()).sequence == 1
+    assert parse_alert(json.dumps(alert).encode()).sequence == 3
 
 
 def test_decisions_carry_the_original_bytes_and_know_their_source(settings: Settings) -> None:

@@ -120,7 +120,12 @@ def assert_every_record_once_in_kafka(settings: Settings) -> set[str]:
     assert sum(item["is_duplicate"] for item in decisions) == REPEATS
     flagged = [item["alert_id"] for item in decisions if item["alert_id"] is not None]
     assert {alert["alert_id"] for alert in alerts} == set(flagged)
-    assert len({(alert["alert_id"], alert["sequence"]) for alert in alerts}) == len(alerts) > 0
+    # A revision for each flagged decision, numbered 1, 2, 3 ... within its alert.
+    assert len(flagged) == len(alerts) > len(set(flagged)) > 0
+    last = Counter(flagged)
+    assert sorted((alert["alert_id"], alert["sequence"]) for alert in alerts) == sorted(
+        (alert_id, number) for alert_id in last for number in range(1, last[alert_id] + 1)
+    )
     return set(flagged)
 
 
@@ -179,8 +184,9 @@ def assert_faults_are_named(settings: Settings) -> None:
     assert code == 1
     undecided = read_offsets(settings.kafka, topics.transactions.name)[0].end - 1
     assert findings["input -> decisions + dead letters"]["examples"] == [f"0:{undecided} missing"]
+    caused_by = alert["latest"]["source"]
     assert findings["flagged decisions -> alerts"]["examples"] == [
-        f"{alert['alert_id']} revision 1 doubled"
+        f"{caused_by['partition']}:{caused_by['offset']} doubled"
     ]
     assert findings["alerts -> Elasticsearch"]["examples"] == [f"{lost['_id']} missing"]
     foreign = read_offsets(settings.kafka, topics.decisions.name)[0].end - 1

@@ -1,0 +1,76 @@
+package io.fraudlake.alert;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/**
+ * Which alert a flagged decision belongs to, and what the alert holds with it.
+ *
+ * <p>Nothing here knows Flink. The same, slowly, is {@code pipelines/alert_grouping.py}. A decision
+ * joins the card's alert if its event time is less than the window away from the opening one's. A
+ * later one opens the next alert; one from long before is an alert of its own and leaves the open
+ * one as it is.
+ */
+public final class AlertKernel {
+
+    private static final int ID_DIGITS = 32;
+
+    private final long windowMs;
+    private final MessageDigest digest;
+
+    /** A decision in band review or block. */
+    public record Flagged(
+            String decisionId,
+            String transactionId,
+            long eventTime,
+            long amountMinor,
+            double score,
+            boolean isBlock,
+            List<Reason> reasons) {}
+
+    public AlertKernel(long windowMs) {
+        this.windowMs = windowMs;
+        try {
+            digest = MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException error) {
+            throw new IllegalStateException("every JVM has SHA-256", error);
+        }
+    }
+
+    /** The alert that {@code flagged} belongs to, with it; {@code open} (null: none) is changed. */
+    public OpenAlert take(String cardId, OpenAlert open, Flagged flagged) {
+        boolean isJoining =
+                open != null && Math.abs(flagged.eventTime() - open.openedAt) < windowMs;
+        OpenAlert alert = isJoining ? open : begin(cardId, flagged);
+        alert.sequence++;
+        alert.updatedAt = Math.max(alert.updatedAt, flagged.eventTime());
+        alert.amountMinor += flagged.amountMinor();
+        alert.score = Math.max(alert.score, flagged.score());
+        alert.isBlock |= flagged.isBlock();
+        flagged.reasons().forEach(reason -> alert.reasons.put(reason.id(), reason));
+        return alert;
+    }
+
+    /** Whether {@code alert} is what the card's next flagged decision may join. */
+    public boolean isToKeep(OpenAlert alert, OpenAlert open) {
+        return open == null || alert == open || alert.openedAt > open.openedAt;
+    }
+
+    private OpenAlert begin(String cardId, Flagged flagged) {
+        return new OpenAlert(
+                alertId(cardId, flagged.transactionId()),
+                flagged.decisionId(),
+                flagged.transactionId(),
+                flagged.eventTime());
+    }
+
+    /** The recipe of {@code pipelines/ids.py}. */
+    private String alertId(String cardId, String transactionId) {
+        String parts = "alert\n" + cardId + "\n" + transactionId;
+        byte[] hash = digest.digest(parts.getBytes(StandardCharsets.UTF_8));
+        return HexFormat.of().formatHex(hash).substring(0, ID_DIGITS);
+    }
+}
