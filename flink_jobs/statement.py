@@ -121,11 +121,14 @@ def _used_columns(ruleset: Ruleset, stages: Sequence[Stage]) -> tuple[RuleColumn
 def _source_columns(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> list[Column]:
     names = ["transaction_id", "card_id", "customer_id"]
     texts = {column.name for column in used if column.type == "text"}
-    for stage in stages:
-        for item in stage.filters:
-            texts |= columns_of(item.condition)
+    number_names = {column.name for column in used if column.type == "number"}
+    of_filters = set().union(
+        *(columns_of(item.condition) for stage in stages for item in stage.filters)
+    )
+    for column in transaction_columns():
+        if column.name in of_filters - {"base_amount"}:
+            (texts if column.type == "text" else number_names).add(column.name)
     categories = [name for stage in stages for name in stage.categories]
-    numbers = [column.name for column in used if column.type == "number"]
     return [
         *(Column(name=name, type="STRING") for name in names),
         Column(name="event_time", type="TIMESTAMP_LTZ(3)"),
@@ -135,7 +138,7 @@ def _source_columns(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> list
         *(Column(name=name, type="STRING") for name in sorted(texts - set(names))),
         *(
             Column(name=name, type="DOUBLE")
-            for name in numbers
+            for name in sorted(number_names)
             if name not in ("latitude", "longitude")
         ),
         *(Column(name=f"{name}_hash", type="BIGINT") for name in categories),

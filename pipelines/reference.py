@@ -189,6 +189,8 @@ def _decide(
                 features[feature.name] = _attribute(feature, customer)
             elif feature.aggregate == "first_seen":
                 features[feature.name] = _first_seen(feature, event, history)
+            elif feature.aggregate == "since_last_min":
+                features[feature.name] = _since_last(event, history)
             elif feature.aggregate.startswith("travel"):
                 features[feature.name] = _travel(feature, event, history)
             else:
@@ -277,6 +279,12 @@ def _first_seen(feature: Feature, event: _Event, history: Sequence[_Event]) -> f
             del known[min(known, key=lambda known_value: known[known_value])]
         known[value] = max(known.get(value, earlier.time), earlier.time)
     return 0.0 if event.row[category] in known else 1.0
+
+
+def _since_last(event: _Event, history: Sequence[_Event]) -> float | None:
+    if not history or _is_late(event, history):
+        return None
+    return (event.time - max(earlier.time for earlier in history)) / 60_000
 
 
 def _origin(event: _Event, history: Sequence[_Event]) -> _Event | None:

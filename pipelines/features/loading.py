@@ -53,6 +53,7 @@ AGGREGATES: Mapping[str, _Aggregate] = {
     "travel_km": _Aggregate("number", "card", ("place",)),
     "travel_gap_min": _Aggregate("number", "card", ("place",)),
     "travel_kmh": _Aggregate("number", "card", ("place",)),
+    "since_last_min": _Aggregate("number", "card", ()),
     "attribute": _Aggregate("number", "customer", ("field",)),
 }
 

@@ -105,4 +105,6 @@ def flags_of(stage: Stage, transaction: Transaction) -> int:
     for column in transaction_columns():
         value = getattr(transaction, column.name, None)
         row[column.name] = column.default if value is None else value
+    row["amount"] = float(transaction.amount)
+    row["base_amount"] = FX.to_base_minor(transaction.amount, transaction.currency) / 100
     return sum(1 << bit for bit, item in enumerate(stage.filters) if fires(item.condition, row))

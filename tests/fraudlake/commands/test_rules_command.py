@@ -48,8 +48,8 @@ def write(folder: Path, text: str) -> str:
 
 def test_list_names_the_shipped_sets_with_their_versions() -> None:
     listed = json.loads(run("list", "--json").stdout)
-    assert [item["id"] for item in listed] == ["classic", "speed"]
-    assert [(rule["id"], rule["state"]) for rule in listed[0]["rules"]] == [
+    assert [item["id"] for item in listed] == ["baseline", "classic", "speed"]
+    assert [(rule["id"], rule["state"]) for rule in listed[1]["rules"]] == [
         ("high_amount", "active"),
         ("rapid_use", "active"),
         ("far_jump", "active"),

@@ -67,8 +67,10 @@ def test_shipped_features_have_the_documented_names_and_kinds() -> None:
 def test_money_features_count_what_was_spent_and_norms_leave_the_current_out() -> None:
     for item in load_features().features:
         if item.aggregate in ("sum", "mean", "stddev", "max"):
-            assert item.filter == "spending", item.name
-        assert item.excludes_current is (item.aggregate in ("mean", "stddev", "max")), item.name
+            assert item.filter in ("spending", "cash"), item.name
+        # What a transaction is held against must not contain it.
+        is_norm = item.aggregate in ("mean", "stddev", "max") or "purchases" in item.name
+        assert item.excludes_current is is_norm, item.name
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ about = "D."
         "unknown section filters; allowed: version, filter, feature",
         "filter broken unknown column amout - did you mean amount?",
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
-        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, attribute"
+        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, since_last_min, attribute"
         " - did you mean mean?",
         "feature card_b_{window}: entity='customer' must be card for sum",
         "feature card_b_{window}: filter='spendin' must be one of broken, spending"

@@ -190,7 +190,8 @@ def test_unknown_name_gets_a_hint() -> None:
     with pytest.raises(RulesetError) as caught:
         load_ruleset("clasic", FEATURES)
     assert str(caught.value) == (
-        "no rule set 'clasic' - did you mean classic? (shipped: classic, speed; or a file's path)"
+        "no rule set 'clasic' - did you mean classic? "
+        "(shipped: baseline, classic, speed; or a file's path)"
     )
 
 

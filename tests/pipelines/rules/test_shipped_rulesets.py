@@ -75,6 +75,33 @@ def test_classic_scores_as_its_weights_say(
     assert (judged.fired, judged.score, judged.band) == (fired, score, band)
 
 
+def test_baseline_asks_for_a_review_on_two_weak_signs_and_blocks_on_two_strong_ones() -> None:
+    baseline = load_ruleset("baseline", FEATURES)
+    quiet: dict[str, float | str | None] = dict.fromkeys(baseline.columns)
+    quiet |= {"kind": "purchase", "status": "approved", "base_amount": 20.0}
+
+    def judged(**changes: float | str) -> tuple[tuple[str, ...], float, str]:
+        found = judge(baseline, {**quiet, **changes})
+        return found.fired, found.score, found.band
+
+    assert judged() == ((), 0, "allow")
+    abroad = {"ip_country": "US", "billing_country": "DE"}
+    assert judged(**abroad) == (("foreign_network",), 0.3, "allow")
+    # 1 - 0.7 * 0.7
+    expected = (("busy_day", "foreign_network"), 0.51, "review")
+    assert judged(**abroad, card_count_24h=20.0) == expected
+    # 1 - 0.4 * 0.5 * 0.7 = 0.86
+    burst = {"card_count_1m": 6.0, "card_count_10m": 6.0}
+    assert judged(**abroad, **burst) == (
+        ("burst_1m", "burst_10m", "foreign_network"),
+        0.86,
+        "block",
+    )
+    # Recorded, and not counted.
+    shadow = {"merchant_category": "6051", "base_amount": 201.0}
+    assert judged(**shadow) == (("risky_category",), 0, "allow")
+
+
 @pytest.mark.parametrize(
     ("kmh", "km", "limit", "has_fired"),
     [

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
@@ -25,7 +26,8 @@ final class Plan {
         FIRST_SEEN,
         TRAVEL_KM,
         TRAVEL_GAP_MIN,
-        TRAVEL_KMH;
+        TRAVEL_KMH,
+        SINCE_LAST_MIN;
 
         boolean isWindowed() {
             return compareTo(DISTINCT) <= 0;
@@ -128,6 +130,13 @@ final class Plan {
 
     List<String> namesOf(Aggregate aggregate) {
         return Arrays.stream(categoriesOf(aggregate)).mapToObj(categories::get).toList();
+    }
+
+    /** Where the features of one kind stand. */
+    int[] positionsOf(Aggregate aggregate) {
+        return IntStream.range(0, features.size())
+                .filter(i -> features.get(i).aggregate() == aggregate)
+                .toArray();
     }
 
     /** Categories that features of one kind look at, in ascending order. */

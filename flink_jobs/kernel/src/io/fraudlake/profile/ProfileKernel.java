@@ -11,6 +11,7 @@ import java.util.Arrays;
 public final class ProfileKernel {
 
     private final Plan plan;
+    private final int[] sinceLastFeatures;
     private final int[] seenCategories;
     private final int[] loggedCategories;
     private final int[] loggedHashes;
@@ -45,6 +46,7 @@ public final class ProfileKernel {
 
     public ProfileKernel(String planJson) {
         plan = Plan.parse(planJson);
+        sinceLastFeatures = plan.positionsOf(Plan.Aggregate.SINCE_LAST_MIN);
         seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN);
         loggedCategories = plan.categoriesOf(Plan.Aggregate.DISTINCT);
         loggedHashes = new int[loggedCategories.length];
@@ -82,12 +84,23 @@ public final class ProfileKernel {
         if (verdict.isDuplicate) {
             return state.bytes;
         }
+        sinceLast(event, verdict);
         state.setNewest(newest);
         ids.add(event.transactionHash, newest, event.offset);
         windowed(event, verdict, newest);
         travelled(event, verdict);
         firstSeen(event, verdict, newest);
         return state.bytes;
+    }
+
+    /** From the newest before; unknown for the first, and for a late one. */
+    private void sinceLast(Event event, Verdict verdict) {
+        if (verdict.isLate || state.newest() == ProfileState.NO_TIME) {
+            return;
+        }
+        for (int feature : sinceLastFeatures) {
+            verdict.features[feature] = (event.time - state.newest()) / 60_000.0;
+        }
     }
 
     private void windowed(Event event, Verdict verdict, long newest) {
