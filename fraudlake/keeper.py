@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fraudlake.deployment import Deployment, submit_held
 from fraudlake.memory import hold_job, remembered
 from pipelines.errors import FraudlakeError, TransientError
-from pipelines.flink import FlinkRest
+from pipelines.flink import WANTED_ENDS, FlinkRest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,10 @@ POLL_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
 # A job that lives so long was not lost for a reason of its own.
 STEADY_SECONDS = 60.0
+
+
+class ClusterAway(TransientError):
+    """Flink does not answer, so nothing is known of the job."""
 
 
 def keep_job(
@@ -41,8 +45,8 @@ def keep_job(
         sleep(min(POLL_SECONDS * 2**attempts, LONGEST_PAUSE_SECONDS))
         try:
             deployed = restore_if_lost(settings)
-        except TransientError:
-            continue  # the JobManager is away: supervisord brings it back
+        except ClusterAway:
+            continue  # supervisord brings the JobManager back
         except FraudlakeError as error:
             say(f"the job is lost and could not be started again: {error}")
         else:
@@ -57,10 +61,13 @@ def keep_job(
 def restore_if_lost(settings: Settings) -> Deployment | None:
     """Submit the last deployment again if it ought to run and does not; else None.
 
-    TransientError: Flink does not answer.
+    ClusterAway: Flink does not answer. Any other FraudlakeError: the attempt failed.
     """
-    if not _is_lost(settings):
-        return None
+    try:
+        if not _is_lost(settings):
+            return None
+    except TransientError as error:
+        raise ClusterAway(str(error)) from error
     with hold_job(settings):
         # Whoever held it before may have started or stopped the job.
         return submit_held(settings) if _is_lost(settings) else None
@@ -69,11 +76,11 @@ def restore_if_lost(settings: Settings) -> Deployment | None:
 def _is_lost(settings: Settings) -> bool:
     """Whether a deployed job is gone without anyone having wanted that.
 
-    Nobody but a person cancels a job or lets it finish, be it on Flink's own page.
+    Cancelled, be it on Flink's own page, or finished: a person wanted that.
     """
     known = remembered(settings)
     if known is None or known.is_stopped:
         return False
     jobs = FlinkRest(settings.flink.rest_url).jobs(settings.flink.job_name)
-    ended = {job.job_id for job in jobs if job.state in ("CANCELED", "FINISHED")}
+    ended = {job.job_id for job in jobs if job.state in WANTED_ENDS}
     return known.job_id not in ended and not any(job.is_active for job in jobs)

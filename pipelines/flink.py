@@ -6,6 +6,7 @@ runs in both. Questions are cheap and time out quickly.
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.error
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS = 5.0
 ENDED_STATES = frozenset({"CANCELED", "FAILED", "FINISHED"})
-RUNNING_STATES = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING"})
+RUNNING_STATES = frozenset(
+    {"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"}
+)
+WANTED_ENDS = frozenset({"CANCELLING", "CANCELED", "FINISHED"})
+"""Nobody but a person, or a program that acts for one, ends a job so."""
+_AWAY = frozenset({502, 503, 504})
+"""What a JobManager that starts, or a proxy before one that is away, answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,16 +210,16 @@ class FlinkRest:
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
                 content = answer.read()
+                parsed: dict[str, Any] = json.loads(content) if content else {}
         except urllib.error.HTTPError as error:
             msg = f"Flink refused {method} {path}: {error.code} {_reason(error)}"
-            raise JobError(msg) from error
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            raise (TransientError if error.code in _AWAY else JobError)(msg) from error
+        except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
             msg = (
-                f"no Flink cluster answers at {self._url}: {error}. "
+                f"no Flink cluster answers at {self._url}: {str(error) or type(error).__name__}. "
                 "Start the local one with `fraudlake up`, or set FRAUDLAKE_FLINK_REST_URL"
             )
             raise TransientError(msg) from error
-        parsed: dict[str, Any] = json.loads(content) if content else {}
         return parsed
 
 

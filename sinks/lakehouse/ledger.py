@@ -7,8 +7,9 @@ For each commit, in this order:
 3. the table as we know it is still at the position we started from; if not, somebody else has moved
    it, our files are deleted and SinkError ends this writer. Then one commit of files, position and
    tag, which lands only on this very state of the table: never with automatic retries;
-4. where it fails or its answer is lost, the table is read again: our snapshot is there, or 3 is
-   repeated with the same files.
+4. where it fails or its answer is lost, the table is read again: one of our snapshots is there, or
+   3 is repeated with the same files. A commit whose answer was lost may land at any later moment,
+   so nothing it refers to is ever deleted.
 
 The check in 3 stands before every attempt because each look at the table, also the one that comes
 with a change of its schema, may bring in the commit of another writer.
@@ -47,15 +48,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
+_REFUSED = (CommitFailedException, ValidationException)
 # Every way in which a catalog, or the way to it, says no or does not say anything.
-_UNSURE = (
-    CommitFailedException,
-    CommitStateUnknownException,
-    ValidationException,
-    RESTError,
-    SQLAlchemyError,
-    OSError,
-)
+_UNSURE = (*_REFUSED, CommitStateUnknownException, RESTError, SQLAlchemyError, OSError)
 
 
 class Ledger:
@@ -75,24 +70,31 @@ class Ledger:
         self._learn(blocks)
         # 2.
         files = self._write(blocks)
+        tried: set[int] = set()
+        is_open = False
         for attempt in range(ATTEMPTS):
             # 3.
-            self._check_fence(files)
+            self._check_fence(() if is_open else files)
             append = self._prepare(files, position)
+            tried.add(append.snapshot_id)
             try:
                 append.commit()
             except _UNSURE as error:
                 _LOG.warning("event=commit_open table=%s reason=%r", self._name, str(error))
+                is_refused = isinstance(error, _REFUSED)
             else:
                 self.position = position
                 return
             # 4.
             time.sleep(PAUSE_SECONDS * min(attempt, 5))
             self._refresh()
-            if any(one.snapshot_id == append.snapshot_id for one in walk_back(self.table)):
+            if any(one.snapshot_id in tried for one in walk_back(self.table)):
                 self.position = position
                 return
-            append.discard()
+            if is_refused:
+                append.discard()
+            else:
+                is_open = True
         msg = f"table {self._name} took no commit in {ATTEMPTS} attempts"
         raise TransientError(msg)
 
@@ -145,6 +147,7 @@ class Ledger:
             raise TransientError(msg) from error
 
     def _check_fence(self, files: Sequence[DataFile]) -> None:
+        """SinkError, and ``files`` deleted, if the table is not where we left it."""
         found = restore(self.table)
         if found == self.position:
             return

@@ -51,6 +51,9 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         ({JOB: "FAILED"}, True),
         ({JOB: "RUNNING"}, False),
         ({JOB: "RESTARTING"}, False),
+        ({JOB: "FAILING"}, False),
+        ({JOB: "RECONCILING"}, False),
+        ({JOB: "CANCELLING"}, False),  # somebody is ending it
         ({JOB: "FAILED", "c": "CREATED"}, False),  # another one was submitted meanwhile
         ({JOB: "CANCELED"}, False),
         ({JOB: "FINISHED"}, False),
@@ -73,7 +76,8 @@ def test_attempts_wait_longer_and_longer_until_the_job_stays(
 ) -> None:
     steps: list[Deployment | Exception | None] = [
         None,
-        TransientError("away"),
+        keeper.ClusterAway("away"),
+        TransientError("no Kafka broker answers"),
         JobError("no slots"),
         DEPLOYED,
         None,
@@ -90,7 +94,7 @@ def test_attempts_wait_longer_and_longer_until_the_job_stays(
         if len(slept) == len(steps):
             raise Over
         slept.append(seconds)
-        # The job stays up from its last start to the fifth look, and then for ten minutes more.
+        # The job stays up from its last start to the sixth look, and then for ten minutes more.
         now[0] += seconds if len(slept) < len(steps) else 600
 
     def step(settings: Settings) -> Deployment | None:
@@ -102,8 +106,9 @@ def test_attempts_wait_longer_and_longer_until_the_job_stays(
     monkeypatch.setattr(keeper, "restore_if_lost", step)
     with pytest.raises(Over):
         keeper.keep_job(settings, said.append, sleep=sleep, clock=lambda: now[0])
-    assert slept == [3, 3, 3, 6, 12, 12]
+    assert slept == [3, 3, 3, 6, 12, 24, 24]
     assert said == [
+        "the job is lost and could not be started again: no Kafka broker answers",
         "the job is lost and could not be started again: no slots",
         f"the job was lost; started again as {DEPLOYED.job_id} from file:/c",
     ]

@@ -203,6 +203,35 @@ def test_a_commit_that_did_not_land_is_repeated_with_the_same_files(
     assert len(_parquet_files(open_table())) == 1
 
 
+def test_a_commit_that_lands_long_after_its_answer_was_lost_is_found(
+    open_table: Callable[[], Table],
+    blocks: Callable[..., list[pa.Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It lands behind the second look at the table, before the second attempt."""
+    ledger = Ledger(open_table())
+    ledger.commit(blocks(0), at(1))
+    land = Append.commit
+    waiting: list[Append] = []
+
+    def late(self: Append) -> None:
+        if not waiting:
+            waiting.append(self)
+            raise CommitStateUnknownException("no answer")
+        known = ledger.table.metadata
+        land(waiting[0])
+        ledger.table.metadata = known  # it landed somewhere else: nobody told this writer
+        land(self)
+
+    monkeypatch.setattr(Append, "commit", late)
+    ledger.commit(blocks(1), at(2))
+    monkeypatch.undo()
+    ledger.commit(blocks(2), at(3))
+
+    assert offsets_in(open_table()) == [0, 1, 2]
+    assert ledger.position == at(3)
+
+
 def test_a_catalog_that_takes_no_commit_ends_in_a_transient_error(
     open_table: Callable[[], Table],
     blocks: Callable[..., list[pa.Table]],
