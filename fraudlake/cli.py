@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 a check found something wrong; 2 the call or a setting is 
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -25,18 +26,41 @@ app = typer.Typer(
 )
 register_commands(app)
 
+_HOMES = "FRAUDLAKE_STACK_HOME (data and logs) or FRAUDLAKE_CACHE (jars)"
+_REMEDIES: dict[int | None, str] = {
+    errno.ENOSPC: f" Make room, or name a folder with more of it by {_HOMES}",
+    errno.EDQUOT: f" Make room, or name a folder with more of it by {_HOMES}",
+    errno.EACCES: f" Name a folder that you may write to by {_HOMES}",
+    errno.EPERM: f" Name a folder that you may write to by {_HOMES}",
+    errno.EROFS: f" Name a folder that can be written to by {_HOMES}",
+    errno.ENOENT: f" Name a folder that can be made by {_HOMES}",
+}
+
 
 def main() -> None:
     """Run the command line; a known error is one sentence on stderr and an exit code."""
     try:
         app()
     except FraudlakeError as error:
-        text = escape(str(error))  # a path or a log line may look like markup
-        Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {text}", highlight=False)
+        _say(str(error))
         sys.exit(_exit_code(error))
+    except OSError as error:
+        _say(_explain(error))
+        sys.exit(4)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted")
         sys.exit(130)
+
+
+def _say(text: str) -> None:
+    shown = escape(text)  # a path or a log line may look like markup
+    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {shown}", highlight=False)
+
+
+def _explain(error: OSError) -> str:
+    """The machine's own refusal: no space, no right, no such folder."""
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror or error}.{_REMEDIES.get(error.errno, '')}"
 
 
 def _exit_code(error: FraudlakeError) -> int:
