@@ -84,7 +84,9 @@ def _configure(
         "execution.state-recovery.ignore-unclaimed-state": "true",
         "restart-strategy.type": "exponential-delay",
         "restart-strategy.exponential-delay.initial-backoff": "500 ms",
-        "restart-strategy.exponential-delay.max-backoff": "30 s",
+        "restart-strategy.exponential-delay.max-backoff": "15 s",
+        "restart-strategy.exponential-delay.backoff-multiplier": "2.0",
+        "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
         "table.local-time-zone": "UTC",
     }
     if savepoint is not None:

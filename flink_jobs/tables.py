@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 # A record's clock may run ahead of Kafka's by this much; beyond, it is a dead letter.
 FUTURE_LIMIT = "INTERVAL '10' MINUTE"
 
-# Just below what a broker allows by default, 15 minutes. What was written and not yet committed
-# when everything goes down is aborted by the broker after this time: come back sooner.
-TRANSACTION_TIMEOUT_MS = 840_000
-
 RECORD_COLUMNS = (
     "raw",
     "fault",
@@ -53,8 +49,9 @@ def transactions(
 ) -> str:
     """The source of transactions: contract columns, the bytes as they came, and any fault.
 
-    It goes on from the offsets that the job's group committed with its last checkpoint, else from
-    the beginning: a job started without its state decides nothing twice.
+    Without state it goes on from the offsets that the job's group committed, else from the
+    beginning. Those offsets follow each checkpoint a moment later: a job that was killed, and is
+    then started without its state, may decide the records of that moment again.
     """
     rates = ",".join(f"{currency}={rate}" for currency, rate in fx.rates.items())
     return _table(
@@ -213,7 +210,7 @@ def _sink(kafka: KafkaSettings, topic: str, prefix: str) -> dict[str, str]:
         "connector": "kafka",
         "topic": topic,
         "properties.bootstrap.servers": kafka.bootstrap_servers,
-        "properties.transaction.timeout.ms": str(TRANSACTION_TIMEOUT_MS),
+        "properties.transaction.timeout.ms": str(kafka.transaction_timeout_s * 1000),
         "properties.max.request.size": str(LARGEST_OUTPUT_BYTES),
         "sink.delivery-guarantee": "exactly-once",
         # No prefix may begin another: the connector aborts by prefix.

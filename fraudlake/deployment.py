@@ -25,7 +25,7 @@ from fraudlake.stack.project import PROJECT
 from pipelines.errors import JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
-from pipelines.kafka import create_topics
+from pipelines.kafka import create_topics, read_transaction_limit_s
 from pipelines.rules import load_ruleset, shipped_rulesets
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def submit_held(
     origin = None
     if not is_fresh:
         origin = newest_state(settings) if savepoint is None else named_state(savepoint)
+    _check_transactions(settings)
     create_topics(settings.kafka, settings.kafka.topics().all())
     draft = Remembered(job_id=uuid.uuid4().hex, ruleset="", ruleset_name=name, origin=origin)
     remember(settings, draft)
@@ -113,6 +114,18 @@ def submit_held(
         url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
         savepoint=origin,
     )
+
+
+def _check_transactions(settings: Settings) -> None:
+    """JobError if the broker would refuse the sinks' transactions, once the job runs."""
+    wanted, limit = settings.kafka.transaction_timeout_s, read_transaction_limit_s(settings.kafka)
+    if wanted > limit:
+        msg = (
+            f"the broker keeps a transaction open for {limit} s at most "
+            f"(transaction.max.timeout.ms), the settings ask for {wanted} s. Set "
+            f"FRAUDLAKE_KAFKA_TRANSACTION_TIMEOUT_S={limit}, or raise the broker's limit"
+        )
+        raise JobError(msg)
 
 
 def choose_ruleset(settings: Settings, named: str | None) -> str:

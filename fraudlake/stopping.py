@@ -1,4 +1,4 @@
-"""Lets a long-running command end in order when it is interrupted."""
+"""Lets a long-running command end in order when it is interrupted or asked to end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+
+def interrupt_on_ending() -> None:
+    """From here on SIGTERM and SIGHUP (a closed terminal) end the process like Ctrl-C.
+
+    What was started can then be stopped again on the way out.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, interrupt)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
@@ -210,6 +212,16 @@ def _list_offsets(
         part.partition: _await_answer(future, f"reading the offsets of {part.topic}").offset
         for part, future in futures.items()
     }
+
+
+def read_transaction_limit_s(settings: KafkaSettings) -> int:
+    """How long the broker lets a transaction stay open, ``transaction.max.timeout.ms``."""
+    admin = connect_admin(settings)
+    broker = min(admin.list_topics(timeout=REQUEST_SECONDS).brokers)
+    resource = ConfigResource(ResourceType.BROKER, str(broker))
+    future = admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
+    found = _await_answer(future, f"reading the settings of broker {broker}")
+    return int(found["transaction.max.timeout.ms"].value) // 1000
 
 
 def read_group_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:

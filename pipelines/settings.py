@@ -86,6 +86,9 @@ class KafkaSettings:
     partitions: int = 4
     external: bool = False
     """True: the broker runs elsewhere; ``fraudlake up`` starts none."""
+    transaction_timeout_s: int = 840
+    """How long everything may be down before what was written and not committed is lost; at most
+    the broker's ``transaction.max.timeout.ms``, which is 900 s unless somebody has raised it."""
 
     def topics(self) -> Topics:
         """The topics of this pipeline."""

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     seconds: Annotated[int, typer.Option(min=5, help="How long to send traffic.")] = 30,
-    seed: Annotated[int, typer.Option(help="The same seed, the same people and attacks.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same people and attacks for the same seed.")] = 7,
     keep: Annotated[
         bool, typer.Option("--keep", envvar="KEEP", help="Leave the servers running.")
     ] = False,
@@ -38,8 +38,10 @@ def demo(
     from fraudlake.stack.progress import Progress
     from fraudlake.stack.shutdown import stop_stack
     from fraudlake.stack.status import read_status
+    from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 
+    interrupt_on_ending()
     console = Console()
     begun = time.monotonic()
     wanted = Settings.from_env()

@@ -40,7 +40,9 @@ def produce_stream(
     fraud_rate: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of fraudulent transactions.")
     ] = 0.01,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same stream.")] = 7,
+    seed: Annotated[
+        int, typer.Option(help="The same seed and --start-at give the same bytes.")
+    ] = 7,
     count: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many transactions.")
     ] = None,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from rich.table import Table
 
     from fraudlake.stack.status import StackStatus
@@ -48,10 +45,10 @@ def up(
     from fraudlake.stack.lifecycle import start_stack
     from fraudlake.stack.progress import Progress
     from fraudlake.stack.status import read_status
+    from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _interrupt)
+    interrupt_on_ending()
     console = Console()
     with Progress(console) as progress:
         settings = start_stack(Settings.from_env(), servers_only=servers, ui=ui, observer=progress)
@@ -176,11 +173,6 @@ def kernel() -> None:
     from fraudlake.stack.kernel import build_kernel
 
     typer.echo(build_kernel())
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """End like Ctrl-C: what was started is stopped again."""
-    raise KeyboardInterrupt
 
 
 def _advice(found: StackStatus) -> str:

@@ -48,7 +48,7 @@ def show_traffic(console: Console, kafka: KafkaSettings, *, seconds: int, seed: 
                 seed=seed,
                 now_ms=time.time_ns() // 1_000_000,
                 on_progress=lambda so_far: stage.update(task, so_far.seconds, watch.seen),
-                should_stop=should_stop,
+                should_stop=lambda: should_stop() or watch.failure is not None,
             )
             arrived = produced.acknowledged.get(kafka.topics().transactions.name, 0)
             is_complete = watch.await_outcomes(arrived, wait_seconds=OUTCOME_SECONDS)

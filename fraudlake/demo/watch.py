@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from pipelines.errors import FraudlakeError
 from pipelines.kafka import connect_consumer, explain, read_offsets
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Watch:
             while not self._closing.is_set():
                 for message in self._consumer.consume(BATCH, POLL_SECONDS):
                     self._take(message)
-        except Exception as error:
+        except (KafkaException, FraudlakeError, ValueError, LookupError) as error:
             self.failure = error
 
     def _take(self, message: Message) -> None:

@@ -177,11 +177,6 @@ def cluster_config(
         # A killed TaskManager is noticed within ten seconds, and the job goes on by itself.
         "heartbeat.interval": "2 s",
         "heartbeat.timeout": "10 s",
-        "restart-strategy.type": "exponential-delay",
-        "restart-strategy.exponential-delay.initial-backoff": "500 ms",
-        "restart-strategy.exponential-delay.max-backoff": "15 s",
-        "restart-strategy.exponential-delay.backoff-multiplier": "2.0",
-        "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
         "classloader.check-leaked-classloader": "false",
     }
 

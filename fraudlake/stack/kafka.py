@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fraudlake.stack.home import Home
     from fraudlake.stack.java import Java
 
+TRANSACTION_LIMIT_S = 3600
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -78,8 +79,8 @@ def render_properties(data: Path, *, port: int, controller_port: int) -> str:
         "num.io.threads": "2",
         "num.recovery.threads.per.data.dir": "1",
         "group.initial.rebalance.delay.ms": "0",
-        # The broker's own limit is 15 minutes; a longer one lets a transaction outlive an outage.
-        "transaction.max.timeout.ms": "3600000",
+        # By default 15 minutes: what was written and not committed would not outlive an outage.
+        "transaction.max.timeout.ms": str(TRANSACTION_LIMIT_S * 1000),
         # The default of 128 MiB is taken at once, a quarter of a small heap.
         "log.cleaner.dedupe.buffer.size": "16777216",
     }

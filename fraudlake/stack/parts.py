@@ -12,7 +12,7 @@ from fraudlake.stack.flink import flink_programs, taskmanager_names
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import fetch_jars
 from fraudlake.stack.java import FOR_ELASTICSEARCH, FOR_FLINK, find_java
-from fraudlake.stack.kafka import kafka_program
+from fraudlake.stack.kafka import TRANSACTION_LIMIT_S, kafka_program
 from fraudlake.stack.ports import LOOPBACK, choose_ports
 from fraudlake.stack.workers import (
     ALERTS_SINK,
@@ -64,7 +64,10 @@ def choose_endpoints(settings: Settings) -> Endpoints:
         "ports": {name: str(port) for name, port in ports.items()},
     }
     if not settings.kafka.external:
-        endpoints["kafka"] = {"bootstrap_servers": f"{LOOPBACK}:{ports['kafka_port']}"}
+        endpoints["kafka"] = {
+            "bootstrap_servers": f"{LOOPBACK}:{ports['kafka_port']}",
+            "transaction_timeout_s": str(TRANSACTION_LIMIT_S),
+        }
     if not settings.flink.external:
         endpoints["flink"] = {"rest_url": f"http://{LOOPBACK}:{ports['flink_port']}"}
     if not settings.elasticsearch.external:
@@ -80,7 +83,9 @@ def apply_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
     kafka, flink, alerts = settings.kafka, settings.flink, settings.elasticsearch
     if "kafka" in endpoints:
         kafka = dataclasses.replace(
-            kafka, bootstrap_servers=str(endpoints["kafka"]["bootstrap_servers"])
+            kafka,
+            bootstrap_servers=str(endpoints["kafka"]["bootstrap_servers"]),
+            transaction_timeout_s=int(str(endpoints["kafka"]["transaction_timeout_s"])),
         )
     if "flink" in endpoints:
         flink = dataclasses.replace(flink, rest_url=str(endpoints["flink"]["rest_url"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from orchestration.defs.ingest import labels
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
 
@@ -27,6 +28,19 @@ decisions_table = dg.AssetSpec(
             '```\nfraudlake sql "select band, count(*) from decisions group by band"\n```'
         ),
     },
+)
+
+labels_table = dg.AssetSpec(
+    key=dg.AssetKey(["iceberg", "labels"]),
+    deps=[labels],
+    group_name="lakehouse",
+    kinds={"iceberg", "parquet"},
+    owners=[DATA_PLATFORM],
+    description=(
+        "What transactions turned out to be: chargebacks and verdicts, each with the time at which "
+        f"it became known.\n\n{_FOOTER}"
+    ),
+    metadata={"written by": _WRITER, "dagster/table_name": "fraud.labels"},
 )
 
 dead_letters_table = dg.AssetSpec(

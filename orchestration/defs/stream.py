@@ -5,7 +5,7 @@ import time
 import dagster as dg
 from pydantic import Field
 
-from orchestration.defs.ingest import customers, labels, transactions
+from orchestration.defs.ingest import customers, transactions
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Stream
@@ -30,7 +30,7 @@ class Deployment(dg.Config):
 
 @dg.asset(
     key=JOB,
-    deps=[transactions, customers, labels],
+    deps=[transactions, customers],
     group_name="stream",
     kinds={"flink", "python"},
     owners=[DATA_PLATFORM],

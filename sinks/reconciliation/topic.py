@@ -83,11 +83,11 @@ def _take(
 ) -> None:
     """Hand on a record of the stretch; note the end of a partition, which is no error."""
     error = message.error()
+    if error is not None and error.code() != KafkaError._PARTITION_EOF:
+        msg = f"topic {topic} cannot be read: {error.str()}"
+        raise TransientError(msg)
     partition, offset = place_of(message)
     if error is not None:
-        if error.code() != KafkaError._PARTITION_EOF:
-            msg = f"topic {topic} cannot be read: {error.str()}"
-            raise TransientError(msg)
         left.discard(partition)
     elif offset in stretch[partition]:
         on_record(message)

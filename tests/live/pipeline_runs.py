@@ -55,16 +55,23 @@ def running_sinks(settings: Settings) -> Iterator[None]:
 
 def read_values(kafka: KafkaSettings, topic: str) -> list[dict[str, Any]]:
     """Every committed record of a topic, in the order of its partitions."""
+    return [json.loads(value) for value in read_raw(kafka, topic)]
+
+
+def read_raw(kafka: KafkaSettings, topic: str) -> list[bytes]:
+    """The values of those records as they stand there."""
     ranges = read_offsets(kafka, topic)
     consumer = connect_consumer(kafka, group="test", **{"enable.partition.eof": True})
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ranges])
-    open_partitions, values = set(ranges), []
+    open_partitions: set[int | None] = set(ranges)
+    values: list[bytes] = []
     deadline = time.monotonic() + 60
     while open_partitions:
         assert time.monotonic() < deadline, f"{topic} was not read to its end"
         for message in consumer.consume(1000, 0.2):
             if message.error() is None:
-                values.append(json.loads(message.value() or b"null"))
+                value = message.value()
+                values.append(value if isinstance(value, bytes) else b"null")
             else:
                 assert message.error().code() == KafkaError._PARTITION_EOF
                 open_partitions.discard(message.partition())

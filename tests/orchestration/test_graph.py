@@ -16,7 +16,7 @@ import pytest
 from orchestration.definitions import defs
 
 GOLDEN = Path(__file__).with_name("asset_graph.json")
-EXTERNAL = {"iceberg/decisions", "iceberg/dead_letters"}
+EXTERNAL = {"iceberg/decisions", "iceberg/dead_letters", "iceberg/labels"}
 
 
 @pytest.fixture(scope="module")
