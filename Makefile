@@ -16,7 +16,7 @@ FLINK_TESTS := tests/pipelines tests/flink_jobs
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup up demo check test test-live ui sql down constraints
+.PHONY: help python setup up demo check test test-live ui sql down constraints
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,18 @@ help: ## List the targets
 
 setup: .venv/.ready .venv-flink/.ready .venv/.jars .venv/.kernel ## Make both environments, fetch the jars, build the kernel
 
-.venv/.ready: pyproject.toml constraints/main.txt
+# The doctor lives in the environment: what it needs itself is said here.
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: no $(PYTHON) here. Debian: apt-get install python3.11 \
+	python3.11-venv; others: docs/install.md. Or name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+
+.venv/.ready: pyproject.toml constraints/main.txt | python
 	@echo "main environment (.venv): a minute or two the first time"
 	@test -x $(MAIN)/python || $(PYTHON) -m venv .venv
 	@$(MAIN)/pip install --quiet -e '.[$(MAIN_EXTRAS)]' -c constraints/main.txt
 	@touch $@
 
-.venv-flink/.ready: pyproject.toml constraints/flink.txt
+.venv-flink/.ready: pyproject.toml constraints/flink.txt | python
 	@echo "Flink's environment (.venv-flink): a minute or two the first time"
 	@test -x $(FLINK)/python || $(PYTHON) -m venv .venv-flink
 	@$(FLINK)/pip install --quiet -e '.[$(FLINK_EXTRAS)]' -c constraints/flink.txt

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Rejects:
-    """Writes rejects to ``path``, anew; without any there is no file."""
+    """Writes rejects beside ``path``, which they replace when closed; without any there is none."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._draft = path.with_name(f"{path.name}.part")
         self._file: BinaryIO | None = None
-        path.unlink(missing_ok=True)
 
     def write(self, row: Row, fault: RowFault) -> None:
         """One line: row number, reason, detail, the original row."""
         if self._file is None:
-            self._file = self._path.open("wb")
+            self._file = self._draft.open("wb")
         reject = {
             "row": row.number,
             "reason": str(fault.reason),
@@ -34,6 +34,9 @@ class Rejects:
         self._file.write(write_object(reject) + b"\n")
 
     def close(self) -> None:
-        """Everything is on disk."""
-        if self._file is not None:
+        """Everything is on disk, under its name; what an earlier run left there is gone."""
+        if self._file is None:
+            self._path.unlink(missing_ok=True)
+        else:
             self._file.close()
+            self._draft.replace(self._path)

@@ -132,7 +132,7 @@ class Source:
         )
 
     def show_lag(self) -> None:
-        """Store the offsets in the group, for lag tools; that it fails is logged and no more."""
+        """Store the offsets in the group, for lag tools; nothing depends on that it succeeds."""
         offsets = [TopicPartition(self._topic, part, at) for part, at in self._next.items()]
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)

@@ -1,0 +1,62 @@
+"""Dagster on real servers: its assets deploy the job, and its job sends traffic that is decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pytest
+from pipeline_runs import await_values
+
+from orchestration.definitions import defs
+from orchestration.defs.stream import JOB
+from pipelines.flink import FlinkRest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import Settings
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture
+def settings_of_runs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """The settings as a run of Dagster reads them; the job is cancelled at the end."""
+    for name, value in settings.to_env().items():
+        monkeypatch.setenv(name, value)
+    yield settings
+    rest = FlinkRest(settings.flink.rest_url)
+    active = rest.active_job(settings.flink.job_name)
+    if active is not None:
+        rest.cancel(active.job_id)
+
+
+def test_the_graph_deploys_the_job_and_the_traffic_job_feeds_it(settings_of_runs: Settings) -> None:
+    settings = settings_of_runs
+    location = defs()
+    with dg.instance_for_test() as instance:
+        deploy = location.get_implicit_job_def_for_assets([JOB])
+        assert deploy is not None
+        first = deploy.execute_in_process(
+            instance=instance,
+            run_config={"ops": {"flink__fraud_detection": {"config": {"ruleset": "baseline"}}}},
+        )
+        assert first.success
+        (report,) = [event.materialization for event in first.get_asset_materialization_events()]
+        running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        assert running is not None
+        assert report.metadata["job id"].value == running.job_id
+        assert str(report.metadata["rule set"].value).startswith("baseline@")
+        # A second time it is left alone.
+        again = deploy.execute_in_process(instance=instance)
+        (event,) = again.get_asset_materialization_events()
+        assert event.materialization.metadata["deployed"].value == "left as it was"
+        traffic = location.get_job_def("send_traffic").execute_in_process(
+            instance=instance,
+            run_config={"ops": {"send": {"config": {"count": 500, "cards": 50, "rate": 500.0}}}},
+        )
+        assert traffic.success
+    decisions = await_values(settings.kafka, settings.kafka.topics().decisions.name, 500)
+    assert len(decisions) == 500
+    assert {decision["ruleset"].split("@")[0] for decision in decisions} == {"baseline"}
