@@ -36,10 +36,10 @@ def test_the_graph_deploys_the_job_and_the_traffic_job_feeds_it(settings_of_runs
     settings = settings_of_runs
     location = defs()
     with dg.instance_for_test() as instance:
-        deploy = location.get_implicit_job_def_for_assets([JOB])
-        assert deploy is not None
+        deploy = location.resolve_implicit_global_asset_job_def()
         first = deploy.execute_in_process(
             instance=instance,
+            asset_selection=[JOB],
             run_config={"ops": {"flink__fraud_detection": {"config": {"ruleset": "baseline"}}}},
         )
         assert first.success
@@ -49,10 +49,10 @@ def test_the_graph_deploys_the_job_and_the_traffic_job_feeds_it(settings_of_runs
         assert report.metadata["job id"].value == running.job_id
         assert str(report.metadata["rule set"].value).startswith("baseline@")
         # A second time it is left alone.
-        again = deploy.execute_in_process(instance=instance)
+        again = deploy.execute_in_process(instance=instance, asset_selection=[JOB])
         (event,) = again.get_asset_materialization_events()
         assert event.materialization.metadata["deployed"].value == "left as it was"
-        traffic = location.get_job_def("send_traffic").execute_in_process(
+        traffic = location.resolve_job_def("send_traffic").execute_in_process(
             instance=instance,
             run_config={"ops": {"send": {"config": {"count": 500, "cards": 50, "rate": 500.0}}}},
         )
