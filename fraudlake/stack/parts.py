@@ -82,10 +82,12 @@ def apply_endpoints(settings: Settings, endpoints: Endpoints) -> Settings:
     settings = dataclasses.replace(settings, stack=dataclasses.replace(settings.stack, home=home))
     kafka, flink, alerts = settings.kafka, settings.flink, settings.elasticsearch
     if "kafka" in endpoints:
+        # A stack that an earlier release started wrote no time limit.
+        limit = endpoints["kafka"].get("transaction_timeout_s", str(kafka.transaction_timeout_s))
         kafka = dataclasses.replace(
             kafka,
             bootstrap_servers=str(endpoints["kafka"]["bootstrap_servers"]),
-            transaction_timeout_s=int(str(endpoints["kafka"]["transaction_timeout_s"])),
+            transaction_timeout_s=int(str(limit)),
         )
     if "flink" in endpoints:
         flink = dataclasses.replace(flink, rest_url=str(endpoints["flink"]["rest_url"]))

@@ -25,6 +25,8 @@ from pipelines.settings import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from fraudlake.stack.home import Endpoints
+
 
 def test_external_servers_are_not_started() -> None:
     everything = Settings(stack=StackSettings(taskmanagers=2))
@@ -53,6 +55,10 @@ def test_chosen_addresses_reach_the_settings_and_external_ones_stay() -> None:
     assert applied.kafka.bootstrap_servers == f"127.0.0.1:{endpoints['ports']['kafka_port']}"
     assert applied.flink.rest_url == f"http://127.0.0.1:{endpoints['ports']['flink_port']}"
     assert applied.elasticsearch.url == "https://search.example"
+    # Our own broker waits for an hour; a stack that an earlier release started did not say so.
+    assert applied.kafka.transaction_timeout_s == 3600
+    earlier: Endpoints = {"kafka": {"bootstrap_servers": "127.0.0.1:9999"}}
+    assert apply_endpoints(settings, earlier).kafka.transaction_timeout_s == 840
 
 
 def test_setting_that_would_lead_the_sinks_elsewhere_is_refused(tmp_path: Path) -> None:
