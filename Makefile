@@ -16,7 +16,7 @@ FLINK_TESTS := tests/pipelines tests/flink_jobs
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help python setup up demo check test test-live ui sql down constraints
+.PHONY: help python setup up demo check test test-live ui down constraints
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,9 +62,6 @@ demo: setup ## See it work: stack, transactions, attacks, alerts, history
 
 ui: setup ## Start the stack with Dagster
 	@$(MAIN)/fraudlake up --ui
-
-sql: setup ## Ask the history by SQL
-	@$(MAIN)/fraudlake sql
 
 down: .venv/.ready ## Stop the stack; data stays
 	@$(MAIN)/fraudlake down

@@ -61,6 +61,8 @@ def submit_job(
     under the rule set that was deployed last, unless one is named. A faulty rule file is refused
     before anything starts; a job of the same name that already runs is left alone, and is an error.
     """
+    if ruleset is not None:
+        load_ruleset(ruleset, load_features())
     with hold_job(settings):
         running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
         if running is not None:

@@ -104,7 +104,7 @@ class FlinkSettings:
     rest_url: str = "http://127.0.0.1:8081"
     external: bool = False
     job_name: str = "fraud-detection"
-    ruleset: str = "classic"
+    ruleset: str = "baseline"
     """A shipped rule set by name, or the path of a file of your own."""
     parallelism: int = 2
     state_backend: typing.Literal["hashmap", "rocksdb"] = "hashmap"

@@ -87,7 +87,7 @@ def show(
 def _print(part: RenderableType) -> None:
     from rich.console import Console
 
-    Console(highlight=False).print(part)
+    Console(highlight=False, emoji=False).print(part)
 
 
 def _explain_nothing(band: Band | None) -> str:

@@ -29,8 +29,8 @@ def demo(
 ) -> None:
     """Start everything, send labelled traffic, watch decisions and alerts, reconcile, stop.
 
-    What ran before keeps running. Exit code 1 when a record was lost on its way or the
-    reconciliation does not balance. Example: fraudlake demo --keep
+    What ran before keeps running. Exit code 1 when a record was lost on its way, the
+    reconciliation does not balance, or the traffic was interrupted. Example: fraudlake demo --keep
     """
     from rich.console import Console
 
@@ -42,7 +42,7 @@ def demo(
     from pipelines.settings import Settings
 
     interrupt_on_ending()
-    console = Console()
+    console = Console(emoji=False)
     begun = time.monotonic()
     wanted = Settings.from_env()
     ran_before = any(part.pid is not None for part in read_status(wanted).parts)
@@ -84,7 +84,10 @@ def _show(console: Console, settings: Settings, *, seconds: int, seed: int, begu
     console.rule("4. reconciliation: everything exactly once?")
     findings = await_balance(settings, wait_seconds=BALANCE_SECONDS)
     show_findings(findings)
-    return is_balanced(findings) and show.is_complete and not show.produced.failed
+    if show.produced.is_stopped:
+        console.print("[yellow]interrupted[/yellow]: the traffic was not sent to its end")
+    went_well = is_balanced(findings) and show.is_complete and not show.produced.failed
+    return went_well and not show.produced.is_stopped
 
 
 def _show_next_steps(console: Console, settings: Settings, *, stays: bool) -> None:

@@ -231,7 +231,7 @@ def _print_summary(replayed: Replayed, rejects_path: Path, preview: Preview | No
 
     from pipelines.contracts.faults import FaultReason
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for value in [] if preview is None else preview.first:
         console.print(escape(value.decode()), soft_wrap=True)
     summary = _summary(replayed, rejects_path)

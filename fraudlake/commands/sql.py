@@ -147,7 +147,7 @@ def _show_rows(lake: Lake, question: str, limit: int) -> None:
     from rich.table import Table
 
     answer = lake.ask(question, limit=limit)
-    console = Console()
+    console = Console(emoji=False)  # ":fire:" in a value is text
     if len(answer.columns) * _NARROWEST_COLUMN > console.width:
         _show_records(console, answer)
     else:
@@ -198,7 +198,7 @@ def _show_columns(lake: Lake, output_format: Format) -> None:
         first = "" if column.view == shown else f"[bold]{column.view}[/bold]"
         table.add_row(first, column.name, column.type.replace("[", r"\["), column.about)
         shown = column.view
-    Console().print(table)
+    Console(emoji=False).print(table)
 
 
 def _is_number(type_: str) -> bool:

@@ -177,7 +177,10 @@ def kernel() -> None:
 
 def _advice(found: StackStatus) -> str:
     if found.remains > 0:
-        return f"{found.remains} processes have lost their supervisor. `fraudlake down` ends them."
+        return (
+            f"{found.remains} processes run on without their supervisor. `fraudlake up` starts "
+            "them anew under one, `fraudlake down` ends them."
+        )
     if not found.is_up:
         return f"The stack in {found.home} is down. Start it with `fraudlake up`."
     if not found.is_well:

@@ -72,7 +72,7 @@ class _Stage:
         )
 
     def update(self, task: TaskID, completed: float, seen: Seen) -> None:
-        self.bar.update(task, completed=completed, decided=seen.decisions, alerts=seen.alerts)
+        self.bar.update(task, completed=completed, decided=seen.decisions, alerts=len(seen.alerts))
 
     def show_alert(self, alert: SeenAlert) -> None:
         self._shown += 1

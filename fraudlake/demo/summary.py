@@ -26,7 +26,8 @@ def build_summary(produced: Produced, seen: Seen, truth: Truth) -> Table:
     table.add_row("decided", f"{seen.decisions:,} ({_counts(seen.bands)})")
     table.add_row("", describe_delays(measure_delays(seen, truth)))
     table.add_row("dead letters", f"{seen.dead_letters:,}")
-    table.add_row("alerts", f"{seen.alerts:,}; rules fired: {_counts(seen.rules)}")
+    table.add_row("alerts", f"{len(seen.alerts):,}, of {seen.revisions:,} flagged payments")
+    table.add_row("rules fired", _counts(seen.rules))
     for scenario, frauds in sorted(truth.frauds.items()):
         caught = len(frauds & seen.flagged)
         table.add_row(scenario.replace("_", " "), f"{caught} of {len(frauds)} payments flagged")

@@ -49,7 +49,10 @@ class Seen:
     """Transaction ids of decisions to review or block."""
     decided_at_s: dict[str, float] = field(default_factory=dict)
     """By transaction id, when its first decision was read, by the monotonic clock."""
-    alerts: int = 0
+    revisions: int = 0
+    """Of alerts, as they grow."""
+    alerts: set[str] = field(default_factory=set)
+    """Their ids."""
     first_alert_s: float | None = None
     """By the monotonic clock."""
 
@@ -129,7 +132,8 @@ class Watch:
         alert = json.loads(message.value() or b"{}")
         if self.seen.first_alert_s is None:
             self.seen.first_alert_s = time.monotonic()
-        self.seen.alerts += 1
+        self.seen.revisions += 1
+        self.seen.alerts.add(alert["alert_id"])
         self._on_alert(
             SeenAlert(
                 card_id=alert["card_id"],

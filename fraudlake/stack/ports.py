@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 LOOPBACK = "127.0.0.1"
+_HIGHEST = 65_535
 # Below the range from which Linux takes the ports of outgoing connections (from 32768).
 _SPARE = range(20000, 32000)
 _TRIES = 200
@@ -35,6 +36,10 @@ def choose_ports(
     free = port_is_free if is_free is None else is_free
     dice = random.Random() if source is None else source
     chosen: dict[str, int] = {}
+    for name, port in preferred.items():
+        if not 0 <= port <= _HIGHEST:
+            msg = f"FRAUDLAKE_STACK_{name.upper()}={port} is no port: 1 to {_HIGHEST}, or 0 for any"
+            raise StackError(msg)
     for name, port in preferred.items():
         if port != 0 and port not in chosen.values() and free(port):
             chosen[name] = port

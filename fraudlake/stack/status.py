@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
 
-PartState = Literal["running", "starting", "restarting", "not answering", "failed", "down"]
+PartState = Literal[
+    "running", "starting", "restarting", "not answering", "stopped", "failed", "down"
+]
 _BY_SUPERVISOR: dict[str, PartState] = {
     "STARTING": "starting",
     "BACKOFF": "restarting",
@@ -144,7 +146,7 @@ def _job(settings: Settings) -> Part:
     if job is not None and job.is_alive:
         state = "running" if job.all_tasks_run else "restarting"
     elif job is not None:
-        state = "failed"
+        state = "stopped" if job.state in ("FINISHED", "CANCELED") else "failed"
     return Part(
         name=JOB,
         state=state,

@@ -54,7 +54,7 @@ def test_demo_shows_alerts_balances_and_leaves_nothing(home: Path) -> None:
     assert process.returncode == 0, shown
     assert "everything that came in was decided and stored exactly once" in shown
     assert re.search(r"first alert \d+ s after the start, servers included", shown)
-    assert re.search(r"^ *(review|block) +c_\w+ .* in one transaction", shown, re.M)
+    assert re.search(r"^ *(review|block) +c_\w+ +[\d,.]+ EUR ", shown, re.M)
     assert 1e9 < most_bytes < MOST_BYTES  # servers, job and sinks together, under traffic
     assert find_processes(home) == []
 

@@ -26,6 +26,12 @@ def test_taken_port_is_replaced_and_the_others_are_kept() -> None:
     assert 20000 <= chosen["flink_port"] < 32000
 
 
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_what_is_no_port_is_refused_by_the_name_of_its_setting(port: int) -> None:
+    with pytest.raises(StackError, match=f"FRAUDLAKE_STACK_KAFKA_PORT={port} is no port"):
+        choose_ports({"kafka_port": port}, strict=False)
+
+
 def test_no_port_is_given_twice() -> None:
     same = dict.fromkeys(("a", "b", "c"), 9092)
     chosen = choose_ports(same, strict=False, is_free=lambda _: True)
