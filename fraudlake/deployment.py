@@ -22,7 +22,7 @@ from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import connector_jar
 from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.project import PROJECT
-from pipelines.errors import JobError
+from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
 from pipelines.kafka import create_topics, read_transaction_limit_s
@@ -198,7 +198,8 @@ def stop_job(settings: Settings) -> str:
             savepoint = rest.stop(
                 running.job_id, folder=checkpoint_uri(settings), wait_seconds=SAVEPOINT_SECONDS
             )
-        except JobError:
+        except FraudlakeError:
+            # It goes on, or ends by itself after all: Flink then says FINISHED, which stands.
             remember(settings, known)
             raise
         remember(settings, dataclasses.replace(known, is_stopped=True, savepoint=savepoint))

@@ -304,10 +304,15 @@ def _unknown_names(
 ) -> list[str]:
     known = {kind.section: {item.name for item in fields(kind)} for kind in _SECTIONS}  # type: ignore[attr-defined]
     faults = [
-        f"{CONFIG_FILE}: unknown setting {section}.{name}{_hint(name, known.get(section, set()))}"
+        f"{CONFIG_FILE}: unknown section [{section}]{_hint(section, set(known))}"
+        for section in config
+        if section not in known
+    ]
+    faults += [
+        f"{CONFIG_FILE}: unknown setting {section}.{name}{_hint(name, known[section])}"
         for section, table in config.items()
         for name in table
-        if name not in known.get(section, set())
+        if section in known and name not in known[section]
     ]
     variables = {
         f"FRAUDLAKE_{section}_{name}".upper() for section, names in known.items() for name in names

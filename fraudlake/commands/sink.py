@@ -8,6 +8,9 @@ import typer
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
+
+    from pipelines.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -36,12 +39,18 @@ def lakehouse(
 
     Example: FRAUDLAKE_LAKEHOUSE_COMMIT_SECONDS=60 fraudlake sink lakehouse
     """
+    from fraudlake.stack.workers import LAKEHOUSE_SINK
     from pipelines.settings import Settings
     from sinks.lakehouse.run import run
 
     settings = Settings.from_env()
     _configure_logging()
-    run(settings, stop=_stop_on_signal(), accept_gap=accept_gap)
+    run(
+        settings,
+        stop=_stop_on_signal(),
+        accept_gap=accept_gap,
+        on_session=_mark(settings, LAKEHOUSE_SINK),
+    )
 
 
 def alerts() -> None:
@@ -49,12 +58,20 @@ def alerts() -> None:
 
     Example: fraudlake sink alerts
     """
+    from fraudlake.stack.workers import ALERTS_SINK
     from pipelines.settings import Settings
     from sinks.alerts.run import run
 
     settings = Settings.from_env()
     _configure_logging()
-    run(settings, stop=_stop_on_signal())
+    run(settings, stop=_stop_on_signal(), on_session=_mark(settings, ALERTS_SINK))
+
+
+def _mark(settings: Settings, part: str) -> Callable[[bool], None]:
+    """Shows `fraudlake status` whether the sink has all it needs."""
+    from fraudlake.stack.session_mark import set_mark
+
+    return lambda is_open: set_mark(settings.stack.home, part, is_open=is_open)
 
 
 def _configure_logging() -> None:

@@ -20,8 +20,9 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from fraudlake.stack.home import Endpoints, Home
@@ -67,6 +68,8 @@ class _Run:
     endpoints: Endpoints
     observer: Observer
     started: list[str]
+    given_up: Event = field(default_factory=Event)
+    """Set when the start has failed: nobody waits for what still runs beside it."""
 
 
 def start_stack(
@@ -170,6 +173,9 @@ def _beside(run: _Run, tasks: Sequence[Callable[[_Run], None]]) -> Iterator[None
         yield
         for future in futures:
             future.result()
+    except BaseException:
+        run.given_up.set()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -252,7 +258,7 @@ def _run_job(run: _Run) -> None:
     run.observer.report(JOB, "starting")
     was_missing = submit_if_missing(run.settings)
     deadline = time.monotonic() + READY_SECONDS
-    while True:
+    while not run.given_up.is_set():
         job = read_job(run.settings)
         if job is not None and job.all_tasks_run:
             run.observer.report(JOB, "ready" if was_missing else "already runs")

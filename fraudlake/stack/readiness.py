@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException
 
+from fraudlake.stack import workers
 from fraudlake.stack.flink import taskmanager_names
 from fraudlake.stack.ports import port_answers
-from fraudlake.stack.workers import DAGSTER
+from fraudlake.stack.session_mark import is_marked
 from pipelines.kafka import connect_admin
 
 if TYPE_CHECKING:
@@ -23,18 +24,19 @@ PROBE_SECONDS = 3.0
 
 
 def answers(part: str, settings: Settings, *, dagster_url: str = "") -> bool:
-    """Whether ``part`` does its work now. The sinks have no door: for them this is always true."""
-    if part == "kafka":
-        return kafka_answers(settings.kafka)
-    if part == "elasticsearch":
-        return elasticsearch_answers(settings)
-    if part == "jobmanager":
-        return get_json(f"{settings.flink.rest_url}/overview") is not None
-    if part == DAGSTER:
-        return get_json(f"{dagster_url}/server_info") is not None
-    if part in taskmanager_names(settings):
-        return part in registered_taskmanagers(settings)
-    return True
+    """Whether ``part`` does its work now; the keeper has nothing to be asked."""
+    match part:
+        case "kafka":
+            return kafka_answers(settings.kafka)
+        case "elasticsearch":
+            return elasticsearch_answers(settings)
+        case "jobmanager":
+            return get_json(f"{settings.flink.rest_url}/overview") is not None
+        case workers.DAGSTER:
+            return get_json(f"{dagster_url}/server_info") is not None
+        case workers.LAKEHOUSE_SINK | workers.ALERTS_SINK:
+            return is_marked(settings.stack.home, part)
+    return part not in taskmanager_names(settings) or part in registered_taskmanagers(settings)
 
 
 def kafka_answers(kafka: KafkaSettings) -> bool:

@@ -37,7 +37,6 @@ def sink_programs(home: Home, directory: Path) -> list[Program]:
             environment={"FRAUDLAKE_STACK_HOME": str(home.path), "PYTHONUNBUFFERED": "1"},
             directory=directory,
             stop_seconds=30,  # one last commit
-            steady_seconds=4,
         )
         for name, kind in sinks
     ]

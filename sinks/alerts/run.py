@@ -46,16 +46,24 @@ BATCH_SECONDS = 0.2
 _LOG = logging.getLogger(__name__)
 
 
-def run(settings: Settings, *, stop: threading.Event) -> None:
+def run(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    on_session: Callable[[bool], None] = lambda _: None,
+) -> None:
     """Index alerts until ``stop`` is set; SinkError when going on would lose or corrupt alerts.
 
     Kafka or Elasticsearch being away, at the start or later, is waited out, and logged.
+    ``on_session`` is told when everything answers, and when that has ended.
     """
     rng = Random()
     backoff = Backoff(rng)
     while not stop.is_set():
         try:
-            _run_session(settings, stop=stop, rng=rng, on_progress=backoff.reset)
+            _run_session(
+                settings, stop=stop, rng=rng, on_progress=backoff.reset, on_session=on_session
+            )
         except TransientError as error:
             seconds = backoff.next_seconds()
             _LOG.warning(
@@ -73,7 +81,12 @@ def name_group(settings: Settings) -> str:
 
 
 def _run_session(
-    settings: Settings, *, stop: threading.Event, rng: Random, on_progress: Callable[[], None]
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    rng: Random,
+    on_progress: Callable[[], None],
+    on_session: Callable[[bool], None],
 ) -> None:
     """Read and write with one set of clients, until told to stop or something gets lost."""
     topics = settings.kafka.topics()
@@ -81,12 +94,14 @@ def _run_session(
     with connect(settings.elasticsearch) as client:
         with translate_errors(settings.elasticsearch):
             change = put_template(client, settings.elasticsearch)
-        send = _make_send(client, settings)
+        session = _Session(on_session)
+        send = _make_send(client, settings, session)
         producer = connect_producer(settings.kafka)
         group = name_group(settings)
         reader = AlertReader(settings.kafka, topic=topics.alerts.name, group=group, stop=stop)
         _LOG.info("event=started group=%s template=%s", group, change)
         stored = 0
+        session.set(is_open=True)
         try:
             while not stop.is_set():
                 # 1. read
@@ -111,18 +126,38 @@ def _run_session(
                 stored += settled.stored
                 _LOG.debug("event=batch records=%d stored=%d", len(records), settled.stored)
         finally:
+            session.set(is_open=False)
             reader.close()
             _LOG.info("event=session_closed stored=%d", stored)
 
 
+class _Session:
+    """Tells of each change once."""
+
+    def __init__(self, tell: Callable[[bool], None]) -> None:
+        self._tell = tell
+        self._is_open = False
+
+    def set(self, *, is_open: bool) -> None:
+        if is_open != self._is_open:
+            self._is_open = is_open
+            self._tell(is_open)
+
+
 def _make_send(
-    client: Elasticsearch, settings: Settings
+    client: Elasticsearch, settings: Settings, session: _Session
 ) -> Callable[[Sequence[Document]], list[ItemReply]]:
     months = Months(client, settings.elasticsearch)
 
     def send(documents: Sequence[Document]) -> list[ItemReply]:
-        months.prepare(document.index for document in documents)
-        return send_bulk(client, documents, settings.elasticsearch)
+        try:
+            months.prepare(document.index for document in documents)
+            replies = send_bulk(client, documents, settings.elasticsearch)
+        except TransientError:
+            session.set(is_open=False)  # the index is away; it is asked again within the session
+            raise
+        session.set(is_open=True)
+        return replies
 
     return send
 

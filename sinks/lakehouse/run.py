@@ -44,11 +44,18 @@ LONGEST_WAIT_SECONDS = 15.0
 STEADY_SECONDS = 60.0
 
 
-def run(settings: Settings, *, stop: threading.Event, accept_gap: bool = False) -> None:
+def run(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    accept_gap: bool = False,
+    on_session: Callable[[bool], None] = lambda _: None,
+) -> None:
     """Fill the tables until ``stop`` is set; SinkError when going on would lose or repeat records.
 
     On ``stop`` what was read is committed. Kafka, the catalog or the warehouse being away is waited
     out, and logged. ``accept_gap`` lets the sink start where records are missing from Kafka.
+    ``on_session`` is told when everything answers, and when that has ended.
     """
     rng = Random()
     lost = 0
@@ -57,7 +64,11 @@ def run(settings: Settings, *, stop: threading.Event, accept_gap: bool = False) 
         try:
             with _open_session(settings, accept_gap=accept_gap) as loaders:
                 accept_gap = False  # it was meant for what is missing now
-                _serve(loaders, stop=stop)
+                on_session(True)
+                try:
+                    _serve(loaders, stop=stop)
+                finally:
+                    on_session(False)
         except TransientError as error:
             lost = 0 if time.monotonic() - began > STEADY_SECONDS else lost + 1
             seconds = min(LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(lost, 10)) * rng.uniform(0.5, 1)

@@ -82,11 +82,13 @@ def send(settings: Settings, *alerts: dict[str, Any] | bytes) -> None:
 
 
 @contextlib.contextmanager
-def running(settings: Settings) -> Iterator[Future[None]]:
+def running(
+    settings: Settings, *, on_session: Callable[[bool], None] = lambda _: None
+) -> Iterator[Future[None]]:
     """The sink in a thread of this process; stopped, and its error raised, at the end."""
     stop = threading.Event()
     with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(sink.run, settings, stop=stop)
+        future = pool.submit(sink.run, settings, stop=stop, on_session=on_session)
         try:
             yield future
         finally:
@@ -312,8 +314,10 @@ def test_index_that_is_away_at_the_start_and_later_is_waited_for(
     )
     send(settings, make_alert(1, 1))
 
-    with running(through_gate) as sink_run:
+    sessions: list[bool] = []
+    with running(through_gate, on_session=sessions.append) as sink_run:
         await_true(lambda: gate.refused > 1, "the sink asking twice in vain")
+        assert sessions == []
         gate.is_open = True
         await_caught_up(settings)
         gate.close_connections()
@@ -323,6 +327,9 @@ def test_index_that_is_away_at_the_start_and_later_is_waited_for(
         assert not sink_run.done()
         gate.is_open = True
         await_caught_up(settings)
+        assert sessions[-1] is True
+        assert sessions.count(False) == sessions.count(True) - 1 > 0  # lost, and found again
+    assert sessions[-1] is False
 
     gate.close()
     assert set(indexed_ids(settings)) == {alert_id(1), alert_id(2)}

@@ -89,3 +89,13 @@ def test_a_secret_shows_itself_only_when_asked(tmp_path: Path) -> None:
     assert "hunter2" not in f"{settings!r} {password} {password!r} {password:>10}"
     assert password.reveal() == "hunter2"
     assert isinstance(password, Secret)
+
+
+@pytest.mark.parametrize("content", ["[stak]\nkafka_port = 1\n", "[stak]\n"])
+def test_an_unknown_section_is_named_once_with_the_one_that_was_meant(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "fraudlake.toml").write_text(content)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({}, cwd=tmp_path)
+    assert str(caught.value) == "fraudlake.toml: unknown section [stak] - did you mean stack?"

@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
+from fraudlake.stack.session_mark import is_marked
 from sinks.lakehouse import run as module
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pipelines.settings import Settings
@@ -32,7 +33,18 @@ def own_signals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 def test_sigterm_asks_the_lakehouse_sink_to_finish(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def run(settings: Settings, *, stop: threading.Event, accept_gap: bool) -> None:
+    def run(
+        settings: Settings,
+        *,
+        stop: threading.Event,
+        accept_gap: bool,
+        on_session: Callable[[bool], None],
+    ) -> None:
+        marks = []
+        for is_open in (True, False):
+            on_session(is_open)
+            marks.append(is_marked(settings.stack.home, "lakehouse-sink"))
+        seen.update(marks=marks)
         os.kill(os.getpid(), signal.SIGTERM)
         seen.update(stopped=stop.wait(10), gap=accept_gap, namespace=settings.lakehouse.namespace)
 
@@ -41,7 +53,12 @@ def test_sigterm_asks_the_lakehouse_sink_to_finish(monkeypatch: pytest.MonkeyPat
     result = CliRunner().invoke(app, ["sink", "lakehouse", "--accept-gap"])
 
     assert result.exit_code == 0
-    assert seen == {"stopped": True, "gap": True, "namespace": "fraud"}
+    assert seen == {
+        "marks": [True, False],
+        "stopped": True,
+        "gap": True,
+        "namespace": "fraud",
+    }
 
 
 def test_both_sinks_are_offered() -> None:
