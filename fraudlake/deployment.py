@@ -11,6 +11,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +169,16 @@ def run_submission(
         raise JobError(_cause(done.stderr))
     answer: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
     return answer
+
+
+def write_sql(settings: Settings, ruleset: str) -> str:
+    """The job's whole statement; JobError where it cannot be planned. Needs no Flink."""
+    command = [sys.executable, "-m", "flink_jobs.fraud_detection", "--ruleset", ruleset, "--show"]
+    environ = {**os.environ, **settings.to_env(), "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise JobError(_cause(done.stderr))
+    return done.stdout
 
 
 def _cause(stderr: str) -> str:

@@ -1,4 +1,4 @@
-"""``fraudlake job``: submit, look at, keep and stop the Flink job."""
+"""``fraudlake job``: plan, submit, look at, keep and stop the Flink job."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.job_plan import plan
+
 if TYPE_CHECKING:
     from pipelines.flink import FlinkRest, Job
     from pipelines.settings import Settings
 
 job = typer.Typer(
     name="job",
-    help="The Flink job: submit it, look at it, stop it with its state.",
+    help="The Flink job: plan it, submit it, look at it, stop it with its state.",
     no_args_is_help=True,
 )
 
@@ -23,6 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machi
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
+    job.command()(plan)
     app.add_typer(job)
 
 
