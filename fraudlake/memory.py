@@ -6,13 +6,12 @@ on one Kafka never go on from each other's state.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from fraudlake.file_lock import hold_file
 from pipelines.errors import JobError
 
 if TYPE_CHECKING:
@@ -71,27 +70,14 @@ def remember(settings: Settings, what: Remembered) -> None:
 @contextmanager
 def hold_job(settings: Settings, *, wait_seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Be the only one to submit or stop the job; freed by the system if we die."""
+    name = settings.flink.job_name
+    refusal = JobError(
+        f"another command is submitting or stopping job {name} for more than {wait_seconds:.0f} s. "
+        "See `fraudlake job status`"
+    )
     path = _file(settings, "lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        deadline = time.monotonic() + wait_seconds
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                msg = (
-                    f"another command is submitting or stopping job {settings.flink.job_name} for "
-                    f"more than {wait_seconds:.0f} s. See `fraudlake job status`"
-                )
-                raise JobError(msg)
-            time.sleep(0.1)
+    with hold_file(path, wait_seconds=wait_seconds, refuse=lambda: refusal):
         yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _file(settings: Settings, kind: str) -> Path:

@@ -49,13 +49,15 @@ def plan(
 
 
 def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> dict[str, Any]:
+    from pipelines.features.stage import KEYS
+
     topics = settings.kafka.topics()
     has_customers = any(stage.entity == "customer" for stage in stages)
     window_ms = settings.flink.alert_window_h * 3_600_000
     described = [
         {
             "stage": stage.entity,
-            "key": f"{stage.entity}_id",
+            "key": KEYS[stage.entity],
             "looks_back": _duration(stage.horizon_ms),
             "filters": [item.name for item in stage.filters],
             "features": [feature.name for feature in stage.features],
@@ -64,7 +66,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
     ]
     grouping = {
         "stage": "alert grouping",
-        "key": "card_id",
+        "key": KEYS["card"],
         "looks_back": _duration(window_ms),
         "filters": [],
         "features": [],

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import tempfile
-import time
 import tomllib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fraudlake.file_lock import hold_file
 from pipelines.errors import SettingsError, StackError
 from pipelines.settings import ENDPOINTS_FILE
 
@@ -109,26 +108,12 @@ class Home:
     @contextmanager
     def lock(self, *, wait_seconds: float) -> Iterator[None]:
         """Hold the home against a second ``up`` or ``down``; freed by the system if we die."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w", encoding="utf-8") as file:
-            deadline = time.monotonic() + wait_seconds
-            while not _try_lock(file.fileno()):
-                if time.monotonic() > deadline:
-                    msg = (
-                        f"another `fraudlake up` or `fraudlake down` is at work in {self.path}. "
-                        "Wait until it ends, or stop it with Ctrl-C"
-                    )
-                    raise StackError(msg)
-                time.sleep(0.1)
+        refusal = StackError(
+            f"another `fraudlake up` or `fraudlake down` is at work in {self.path}. "
+            "Wait until it ends, or stop it with Ctrl-C"
+        )
+        with hold_file(self.path / ".lock", wait_seconds=wait_seconds, refuse=lambda: refusal):
             yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _toml(value: str | list[str]) -> str:

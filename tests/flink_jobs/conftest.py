@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from kernel_process import FX, Decoder, Kernel
+from kernel_process import FX, Decoder, Kernel, running
 
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.java import FOR_FLINK, find_java
@@ -31,24 +30,6 @@ def class_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     sources = [str(path) for path in SOURCES.rglob("*.java")]
     subprocess.run([javac, "-cp", jars, "-d", classes, *sources], check=True, timeout=120)
     return f"{classes}{os.pathsep}{jars}"
-
-
-@contextmanager
-def running(class_path: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    java = find_java(FOR_FLINK, os.environ).home / "bin" / "java"
-    process = subprocess.Popen(
-        [java, "-Xmx256m", "-cp", class_path, *words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        bufsize=1,
-    )
-    yield process
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(30) == 0
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 @pytest.fixture(scope="session")

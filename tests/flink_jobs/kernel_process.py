@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fraudlake.stack.java import FOR_FLINK, find_java
 from pipelines.columns import transaction_columns
 from pipelines.expressions.interpret import fires
 from pipelines.fx import load_fx
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipelines.contracts.transaction import Transaction
     from pipelines.features import Stage
@@ -108,3 +111,21 @@ def flags_of(stage: Stage, transaction: Transaction) -> int:
     row["amount"] = float(transaction.amount)
     row["base_amount"] = FX.to_base_minor(transaction.amount, transaction.currency) / 100
     return sum(1 << bit for bit, item in enumerate(stage.filters) if fires(item.condition, row))
+
+
+@contextmanager
+def running(class_path: str, *words: str) -> Iterator[subprocess.Popen[str]]:
+    java = find_java(FOR_FLINK, os.environ).home / "bin" / "java"
+    process = subprocess.Popen(
+        [java, "-Xmx256m", "-cp", class_path, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        bufsize=1,
+    )
+    yield process
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(30) == 0
+    assert process.stdout is not None
+    process.stdout.close()

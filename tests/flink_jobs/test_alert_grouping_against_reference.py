@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import running
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_process import running
 
 from pipelines.alert_grouping import Flagged, Revision, group_alerts
 

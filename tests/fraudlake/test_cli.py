@@ -33,7 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
             4,
             "error: /data/kafka: No space left on device. Make room, or name a folder",
         ),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), 4, "FRAUDLAKE_STACK_HOME"),
+        (PermissionError(errno.EACCES, "Permission denied", "/srv/x"), 4, "FRAUDLAKE_STACK_HOME"),
         (OSError("strange"), 4, "error: strange."),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],

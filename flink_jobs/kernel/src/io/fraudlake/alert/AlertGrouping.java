@@ -1,9 +1,8 @@
 package io.fraudlake.alert;
 
-import java.time.Duration;
+import io.fraudlake.KeyState;
 import java.util.ArrayList;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import org.apache.flink.table.api.DataTypes;
@@ -16,11 +15,9 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.data.TimestampData;
 import org.apache.flink.table.functions.ProcessTableFunction;
-import org.apache.flink.table.types.inference.StateTypeStrategy;
 import org.apache.flink.table.types.inference.StaticArgument;
 import org.apache.flink.table.types.inference.StaticArgumentTrait;
 import org.apache.flink.table.types.inference.TypeInference;
-import org.apache.flink.table.types.inference.TypeStrategies;
 
 /**
  * The alerts of each card: {@code f_alert_grouping(r => TABLE judged PARTITION BY card_id, window_ms
@@ -32,7 +29,6 @@ import org.apache.flink.table.types.inference.TypeStrategies;
 public final class AlertGrouping extends ProcessTableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
-    private static final Integer OPEN = 0;
     private static final StringData ALLOW = StringData.fromString("allow");
     private static final StringData REVIEW = StringData.fromString("review");
     private static final StringData BLOCK = StringData.fromString("block");
@@ -43,13 +39,6 @@ public final class AlertGrouping extends ProcessTableFunction<RowData> {
 
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
-        LinkedHashMap<String, StateTypeStrategy> state = new LinkedHashMap<>();
-        state.put(
-                "state",
-                StateTypeStrategy.of(
-                        TypeStrategies.explicit(
-                                MapView.newMapViewDataType(DataTypes.INT(), DataTypes.BYTES())),
-                        Duration.ZERO));
         return TypeInference.newBuilder()
                 .staticArguments(
                         StaticArgument.table(
@@ -58,7 +47,7 @@ public final class AlertGrouping extends ProcessTableFunction<RowData> {
                                 false,
                                 EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE)),
                         StaticArgument.scalar("window_ms", DataTypes.BIGINT().notNull(), false))
-                .stateTypeStrategies(state)
+                .stateTypeStrategies(KeyState.declare())
                 .outputTypeStrategy(call -> Optional.of(JudgedRow.outputType()))
                 .build();
     }
@@ -79,11 +68,11 @@ public final class AlertGrouping extends ProcessTableFunction<RowData> {
     }
 
     private OpenAlert take(MapView<Integer, byte[]> state, RowData r) throws Exception {
-        byte[] stored = state.get(OPEN);
+        byte[] stored = state.get(KeyState.WHOLE);
         OpenAlert open = stored == null ? null : OpenAlert.fromBytes(stored);
         OpenAlert alert = kernel.take(r.getString(JudgedRow.CARD_ID).toString(), open, flagged(r));
         if (kernel.isToKeep(alert, open)) {
-            state.put(OPEN, alert.toBytes());
+            state.put(KeyState.WHOLE, alert.toBytes());
         }
         return alert;
     }

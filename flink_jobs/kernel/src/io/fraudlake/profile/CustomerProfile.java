@@ -1,9 +1,8 @@
 package io.fraudlake.profile;
 
-import java.time.Duration;
+import io.fraudlake.KeyState;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
@@ -19,11 +18,9 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.functions.ProcessTableFunction;
 import org.apache.flink.table.types.DataType;
-import org.apache.flink.table.types.inference.StateTypeStrategy;
 import org.apache.flink.table.types.inference.StaticArgument;
 import org.apache.flink.table.types.inference.StaticArgumentTrait;
 import org.apache.flink.table.types.inference.TypeInference;
-import org.apache.flink.table.types.inference.TypeStrategies;
 
 /**
  * What is known of each customer, put beside each of their transactions as features.
@@ -37,8 +34,6 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
     private static final byte VERSION = 1;
-    private static final Integer WHOLE = 0;
-
     /** Version and time of the update; the attributes follow, eight bytes each. */
     private static final int HEADER = 9;
 
@@ -62,13 +57,6 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
 
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
-        LinkedHashMap<String, StateTypeStrategy> state = new LinkedHashMap<>();
-        state.put(
-                "state",
-                StateTypeStrategy.of(
-                        TypeStrategies.explicit(
-                                MapView.newMapViewDataType(DataTypes.INT(), DataTypes.BYTES())),
-                        Duration.ZERO));
         EnumSet<StaticArgumentTrait> bySet = EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE);
         return TypeInference.newBuilder()
                 .staticArguments(
@@ -76,7 +64,7 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
                         StaticArgument.table("customers", CUSTOMER, false, bySet),
                         StaticArgument.scalar(
                                 "plan", DataTypes.STRING().bridgedTo(StringData.class), false))
-                .stateTypeStrategies(state)
+                .stateTypeStrategies(KeyState.declare())
                 .outputTypeStrategy(
                         call -> {
                             call.getArgumentValue(2, String.class).ifPresent(CustomerProfile::wanted);
@@ -92,9 +80,9 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
             open(plan.toString());
         }
         if (customers == null) {
-            collect(output(r, state.get(WHOLE)));
+            collect(output(r, state.get(KeyState.WHOLE)));
         } else if (customers.isNullAt(UPDATED_AT)) {
-            state.remove(WHOLE);
+            state.remove(KeyState.WHOLE);
         } else {
             remember(state, customers);
         }
@@ -128,7 +116,7 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
 
     private void remember(MapView<Integer, byte[]> state, RowData customer) throws Exception {
         long updatedAt = customer.getTimestamp(UPDATED_AT, 3).getMillisecond();
-        byte[] before = state.get(WHOLE);
+        byte[] before = state.get(KeyState.WHOLE);
         if (before != null && readUpdatedAt(before) > updatedAt) {
             return;
         }
@@ -140,7 +128,7 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
             double value = given.isNullAt(i) ? Double.NaN : given.getDouble(i);
             Bytes.putDouble(bytes, HEADER + Double.BYTES * i, value);
         }
-        state.put(WHOLE, bytes);
+        state.put(KeyState.WHOLE, bytes);
     }
 
     private static long readUpdatedAt(byte[] bytes) {

@@ -1,9 +1,8 @@
 package io.fraudlake.profile;
 
 import io.fraudlake.Hash64;
-import java.time.Duration;
+import io.fraudlake.KeyState;
 import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.Optional;
 import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.api.dataview.MapView;
@@ -14,11 +13,9 @@ import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.functions.ProcessTableFunction;
 import org.apache.flink.table.types.inference.CallContext;
-import org.apache.flink.table.types.inference.StateTypeStrategy;
 import org.apache.flink.table.types.inference.StaticArgument;
 import org.apache.flink.table.types.inference.StaticArgumentTrait;
 import org.apache.flink.table.types.inference.TypeInference;
-import org.apache.flink.table.types.inference.TypeStrategies;
 
 /**
  * The profile of each card: {@code f_card_profile(r => TABLE events PARTITION BY card_id, plan =>
@@ -32,9 +29,6 @@ public final class Profile extends ProcessTableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
 
-    /** The profile is one value; further map keys are free for a split into parts. */
-    private static final Integer WHOLE = 0;
-
     private static final int VERDICT_COLUMNS = 4;
 
     private transient ProfileKernel kernel;
@@ -45,15 +39,6 @@ public final class Profile extends ProcessTableFunction<RowData> {
 
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
-        LinkedHashMap<String, StateTypeStrategy> state = new LinkedHashMap<>();
-        // A time to live of zero leaves Flink's own expiry out of the state: it runs on the wall
-        // clock, and its wrapper costs more than the kernel.
-        state.put(
-                "state",
-                StateTypeStrategy.of(
-                        TypeStrategies.explicit(
-                                MapView.newMapViewDataType(DataTypes.INT(), DataTypes.BYTES())),
-                        Duration.ZERO));
         return TypeInference.newBuilder()
                 .staticArguments(
                         StaticArgument.table(
@@ -63,7 +48,7 @@ public final class Profile extends ProcessTableFunction<RowData> {
                                 EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE)),
                         StaticArgument.scalar(
                                 "plan", DataTypes.STRING().bridgedTo(StringData.class), false))
-                .stateTypeStrategies(state)
+                .stateTypeStrategies(KeyState.declare())
                 .outputTypeStrategy(
                         call -> {
                             checkPlan(call);
@@ -91,7 +76,7 @@ public final class Profile extends ProcessTableFunction<RowData> {
             open(plan.toString());
         }
         fill(r);
-        state.put(WHOLE, kernel.process(state.get(WHOLE), event, verdict));
+        state.put(KeyState.WHOLE, kernel.process(state.get(KeyState.WHOLE), event, verdict));
         collect(output(r));
     }
 

@@ -1,0 +1,34 @@
+package io.fraudlake;
+
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.types.inference.StateTypeStrategy;
+import org.apache.flink.table.types.inference.TypeStrategies;
+
+/**
+ * What every stage keeps of a key: bytes of its own layout, under {@link #WHOLE}.
+ *
+ * <p>A map, whose further keys are free for a split into parts. A time to live of zero leaves
+ * Flink's own expiry out of it: that runs on the wall clock, and its wrapper costs more than the
+ * stage.
+ */
+public final class KeyState {
+
+    public static final Integer WHOLE = 0;
+
+    private KeyState() {}
+
+    /** The declaration of {@code MapView<Integer, byte[]> state}. */
+    public static LinkedHashMap<String, StateTypeStrategy> declare() {
+        LinkedHashMap<String, StateTypeStrategy> state = new LinkedHashMap<>();
+        state.put(
+                "state",
+                StateTypeStrategy.of(
+                        TypeStrategies.explicit(
+                                MapView.newMapViewDataType(DataTypes.INT(), DataTypes.BYTES())),
+                        Duration.ZERO));
+        return state;
+    }
+}
