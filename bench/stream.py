@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings import KafkaSettings, Settings
 
-EVENTS_PER_SECOND = 2000.0
-"""Of event time: how dense the stream is."""
 POLL_SECONDS = 0.2
 LONGEST_RUN_SECONDS = 900.0
 FIRST_SHARE = 1 / 3
@@ -53,6 +51,13 @@ class Load:
     cards: int
     zipf: float
     seed: int
+    uses_per_day: float
+    """Of a card, on average: how dense the stream is in event time."""
+
+    @property
+    def per_second(self) -> float:
+        """Transactions in a second of event time, on all cards."""
+        return self.cards * self.uses_per_day / 86_400
 
 
 class Submit(Protocol):
@@ -139,12 +144,12 @@ def _run(
 
 def _fill_topic(kafka: KafkaSettings, load: Load, on_progress: Listener) -> float:
     """Send the transactions, customers first; the mean size of a value in bytes."""
-    span_ms = int(load.records / EVENTS_PER_SECOND * 1000)
+    span_ms = int(load.records / load.per_second * 1000)
     options = GeneratorOptions(
         seed=load.seed,
         start_ms=time.time_ns() // 1_000_000 - span_ms - 60_000,
         cards=load.cards,
-        rate=EVENTS_PER_SECOND,
+        rate=load.per_second,
         count=load.records,
         skew=load.zipf,
     )

@@ -1,46 +1,46 @@
-"""From features to decisions and alerts: fired ► scored ► judged ► grouped ► outbox, as SQL."""
+"""From features to decisions and alerts: fired ► judged ► outbox, as SQL.
+
+The rules are SQL, each evaluated once: a rule that fires leaves its reason, one that does not leaves
+a hole. Score, band, alert and the order of a card's records are then the work of the last stage.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flink_jobs.tables import quote
+from flink_jobs.tables import OUTBOX_COLUMNS, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.rules import CompiledRuleset
+    from pipelines.rules import CompiledRule, CompiledRuleset
     from pipelines.topics import Topics
 
-JUDGED_COLUMNS = (
+PLAN_VERSION = 1
+JUDGEMENT = "io.fraudlake.decision.Judgement"
+FIRED_COLUMNS = (
     "card_id",
     "customer_id",
     "transaction_id",
     "event_time",
     "amount_minor",
-    "score",
-    "band",
-    "decision_id",
-    "rules_fired",
     "reasons",
     "features",
     "raw",
     "source_partition",
     "source_offset",
+    "card_epoch",
+    "card_number",
     "is_late",
     "is_duplicate",
     "duplicate_of_offset",
     "previous_transaction_id",
-    "decided_at",
 )
-"""The row that alert grouping takes, in the order of ``JudgedRow.java``."""
+"""The row that the last stage takes, in the order of ``FiredRow.java``."""
 
-GROUPING = "io.fraudlake.alert.AlertGrouping"
-
-_REASON = "ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, `because` STRING>"
-# Flink cannot type an ARRAY[] without items: a rule set may have shadow rules only.
-_NO_REASON = f"CAST(NULL AS {_REASON})"
+_REASON = "ROW<`observed` DOUBLE, `limit` DOUBLE, `because` STRING>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,116 +51,61 @@ class DecisionPlan:
     topics: Topics
     base_currency: str
     alert_window_ms: int
+    is_reordering: bool
+    """Whether stages before have mixed the order of a card's records."""
 
 
 def decision_steps(plan: DecisionPlan) -> list[str]:
-    """The steps of the ``WITH`` behind ``named``, up to ``grouped``."""
-    columns = ", ".join(f"`{name}`" for name in JUDGED_COLUMNS)
-    call = (
-        f"f_alert_grouping(r => TABLE judged PARTITION BY `card_id`, "
-        f"window_ms => CAST({plan.alert_window_ms} AS BIGINT), uid => 'alert-grouping')"
-    )
-    return [
-        _fired(plan.compiled),
-        _scored(plan.compiled),
-        f"judged AS (SELECT {columns} FROM ({_judged(plan)}))",
-        f"grouped AS (SELECT * FROM {call})",
+    """The steps of the ``WITH`` behind ``named``."""
+    reasons = [_reason(rule) for rule in plan.compiled.rules]
+    array = f"ARRAY[\n    {', '.join(reasons)}]" if reasons else f"CAST(NULL AS ARRAY<{_REASON}>)"
+    columns = [
+        f"{array} AS `reasons`" if name == "reasons" else f"`{name}`" for name in FIRED_COLUMNS
     ]
+    body = ",\n  ".join(columns)
+    return [f"fired AS (SELECT\n  {body}\nFROM named)"]
 
 
 def insert_outbox(plan: DecisionPlan, steps: Sequence[str]) -> str:
-    """One row of ``grouped`` becomes a decision and, where it is flagged, an alert beside it."""
-    decisions, alerts = quote(plan.topics.decisions.name), quote(plan.topics.alerts.name)
-    version, base = quote(plan.compiled.ruleset.version), quote(plan.base_currency)
-    columns = [
-        "u.topic",
-        "`card_id`",
-        "`decision_id`",
-        "`raw`",
-        _major("amount_minor"),
-        base,
-        "`features`",
-        "`score`",
-        "`band`",
-        "`rules_fired`",
-        version,
-        "CAST(NULL AS STRING)",
-        "`is_late`",
-        "`is_duplicate`",
-        "`duplicate_of_offset`",
-        "`previous_transaction_id`",
-        f"ROW({quote(plan.topics.transactions.name)}, `source_partition`, `source_offset`)",
-        "`decided_at`",
-        "`alert_id`",
-        f"CASE WHEN u.topic = {alerts} THEN {_alert(base, version)} END",
-    ]
-    body = ",\n  ".join(columns)
+    """A decision for each row of ``fired`` and, where it is flagged, its alert behind it."""
+    call = (
+        "f_judgement(r => TABLE fired PARTITION BY `card_id`, "
+        f"plan => {quote(_plan_json(plan))}, uid => 'judgement')"
+    )
+    columns = ", ".join(
+        f"`card_id` AS `{name}`" if name == "record_key" else f"`{name}`" for name in OUTBOX_COLUMNS
+    )
     with_steps = ",\n".join(steps)
+    return f"INSERT INTO outbox WITH {with_steps}\nSELECT {columns}\nFROM {call}"
+
+
+def _reason(rule: CompiledRule) -> str:
+    row = f"ROW({rule.observed}, {rule.limit}, {rule.because})"
     return (
-        f"INSERT INTO outbox WITH {with_steps}\nSELECT\n  {body}\n"
-        "FROM grouped CROSS JOIN UNNEST(CASE WHEN `alert_id` IS NOT NULL "
-        f"THEN ARRAY[{decisions}, {alerts}] ELSE ARRAY[{decisions}] END) AS u(topic)"
+        f"CASE WHEN NOT `is_duplicate` AND {rule.fires}\n"
+        f"    THEN CAST({row} AS {_REASON}) END /* {rule.id} */"
     )
 
 
-def _fired(compiled: CompiledRuleset) -> str:
-    fired = [f"NOT `is_duplicate` AND {rule.fires} AS `fired_{rule.id}`" for rule in compiled.rules]
-    body = ",\n  ".join(["*", *fired])
-    return f"fired AS (SELECT {body}\nFROM named)"
-
-
-def _scored(compiled: CompiledRuleset) -> str:
-    score = compiled.score_sql([f"`fired_{rule.id}`" for rule in compiled.rules])
-    # The clock is read once, before a decision becomes two records that must tell the same time.
-    clock = "CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) AS `decided_at`"
-    return f"scored AS (SELECT *,\n  {score} AS `score`,\n  {clock}\nFROM fired)"
-
-
-def _judged(plan: DecisionPlan) -> str:
-    """Everything of ``scored``, with the band, the id, and the reasons of what is flagged."""
-    rules = plan.compiled.rules
-    fired = [f"CASE WHEN `fired_{rule.id}` THEN {quote(rule.id)} END" for rule in rules]
-    reasons = [
-        f"CASE WHEN `fired_{rule.id}` THEN ROW({quote(rule.id)}, CAST({rule.weight!r} AS DOUBLE), "
-        f"{rule.observed}, {rule.limit}, {rule.because}) END"
-        for rule in rules
-        if rule.state == "active"
-    ]
-    band = plan.compiled.band_sql("`score`")
-    decision_id = _digest(
-        [
-            "'decision'",
-            quote(plan.topics.transactions.name),
-            "CAST(`source_partition` AS STRING)",
-            "CAST(`source_offset` AS STRING)",
-        ]
+def _plan_json(plan: DecisionPlan) -> str:
+    ruleset, topics = plan.compiled.ruleset, plan.topics
+    return json.dumps(
+        {
+            "version": PLAN_VERSION,
+            "ruleset": ruleset.version,
+            "combine": ruleset.combine,
+            "review_at": ruleset.review_at,
+            "block_at": ruleset.block_at,
+            "rules": [
+                {"id": rule.id, "weight": rule.weight, "state": rule.state}
+                for rule in plan.compiled.rules
+            ],
+            "alert_window_ms": plan.alert_window_ms,
+            "reordering": plan.is_reordering,
+            "base_currency": plan.base_currency,
+            "transactions": topics.transactions.name,
+            "decisions": topics.decisions.name,
+            "alerts": topics.alerts.name,
+        },
+        separators=(",", ":"),
     )
-    columns = [
-        "*",
-        f"{band} AS `band`",
-        f"{decision_id} AS `decision_id`",
-        f"ARRAY[{', '.join(fired)}] AS `rules_fired`",
-        f"CASE WHEN {band} <> 'allow' THEN ARRAY[{', '.join(reasons or [_NO_REASON])}] END "
-        "AS `reasons`",
-    ]
-    body = ",\n  ".join(columns)
-    return f"SELECT {body}\nFROM scored"
-
-
-def _alert(base: str, version: str) -> str:
-    return (
-        "ROW(`alert_id`, `alert_sequence`, `card_id`, `customer_id`, `alert_opened_at`, "
-        f"`alert_updated_at`, `alert_sequence`, {_major('alert_minor')}, {base}, `alert_score`, "
-        f"`alert_band`, {version}, `alert_reasons`, "
-        "ROW(`opening_decision_id`, `opening_transaction_id`, `alert_opened_at`))"
-    )
-
-
-def _major(minor: str) -> str:
-    return f"CAST(`{minor}` AS DOUBLE) / 1e2"
-
-
-def _digest(parts: Sequence[str]) -> str:
-    """The recipe of ``pipelines/ids.py`` in SQL."""
-    joined = ", CHR(10), ".join(parts)
-    return f"SUBSTRING(SHA256(CONCAT({joined})) FROM 1 FOR 32)"

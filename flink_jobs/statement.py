@@ -1,8 +1,8 @@
 """The job as SQL: a list of statements that reads like the picture in ARCHITECTURE.md.
 
-transactions ► arrived ► events ► (customer stage) ► card stage ► named ► fired ► scored ► judged ►
-grouped ► outbox (``decisions``); what breaks its contract ► dead_letters. Text only: planning needs
-no Flink, so a faulty rule set is refused before anything is stopped.
+transactions ► arrived ► events ► a stage for each entity in use ► named ► fired ► judged
+(``decisions``) ► outbox; what breaks its contract ► dead_letters. Text only: planning needs no
+Flink, so a faulty rule set is refused before anything is stopped.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flink_jobs import tables
-from flink_jobs.decisions import GROUPING, DecisionPlan, decision_steps, insert_outbox
+from flink_jobs.decisions import JUDGEMENT, DecisionPlan, decision_steps, insert_outbox
 from flink_jobs.tables import Column, quote
 from pipelines.columns import Column as RuleColumn
 from pipelines.columns import transaction_columns
 from pipelines.expressions.rendering import render_condition
 from pipelines.expressions.tree import columns_of
+from pipelines.features.stage import KEY_COLUMNS, KEYS
 from pipelines.rules import Ruleset, compile_rules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipelines.features import Features, Stage
+    from pipelines.features import Entity, Features, Stage
     from pipelines.fx import FxTable
     from pipelines.settings import Settings
 
@@ -42,13 +43,21 @@ EVENT_COLUMNS = (
     "raw",
     "source_partition",
     "source_offset",
-)
-VERDICT_COLUMNS = (
+    "merchant_key",
+    "device_key",
+    "ip_key",
+    "card_epoch",
+    "card_number",
     "is_late",
     "is_duplicate",
     "duplicate_of_offset",
     "previous_transaction_id",
 )
+"""The row that travels through the stages, in the order of ``EventRow.java``."""
+
+_OPTIONAL_KEYS: tuple[Entity, ...] = ("device", "ip")
+"""A transaction may have none; its row then goes where its card goes."""
+
 PROFILES = "io.fraudlake.profile"
 
 # A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
@@ -77,7 +86,7 @@ def write_statement(
 ) -> Statement:
     """Plan the job for one rule set: only the stages and features that its rules use."""
     stages = features.select(ruleset.columns)
-    has_customers = any(stage.entity == "customer" for stage in stages)
+    has_customers = any(stage.is_attributes for stage in stages)
     used = _used_columns(ruleset, stages)
     group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
     columns = _source_columns(used, stages)
@@ -95,6 +104,7 @@ def write_statement(
         compiled=compile_rules(ruleset, "flink"),
         topics=settings.kafka.topics(),
         base_currency=fx.base,
+        is_reordering=any(stage.mixes_cards for stage in stages),
         alert_window_ms=settings.flink.alert_window_h * 3_600_000,
     )
     steps = [*_stage_steps(stages), _named(used, stages), *decision_steps(decisions)]
@@ -128,7 +138,7 @@ def _source_columns(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> list
     for column in transaction_columns():
         if column.name in of_filters - {"base_amount"}:
             (texts if column.type == "text" else number_names).add(column.name)
-    categories = [name for stage in stages for name in stage.categories]
+    texts |= {KEY_COLUMNS[stage.entity] for stage in stages if stage.mixes_cards}
     return [
         *(Column(name=name, type="STRING") for name in names),
         Column(name="event_time", type="TIMESTAMP_LTZ(3)"),
@@ -141,8 +151,12 @@ def _source_columns(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> list
             for name in sorted(number_names)
             if name not in ("latitude", "longitude")
         ),
-        *(Column(name=f"{name}_hash", type="BIGINT") for name in categories),
+        *(Column(name=f"{name}_hash", type="BIGINT") for name in stages[0].all_categories),
     ]
+
+
+def _has_stage(stages: Sequence[Stage], entity: Entity) -> bool:
+    return any(stage.entity == entity and not stage.is_attributes for stage in stages)
 
 
 def _feature_kinds(stages: Sequence[Stage]) -> list[str]:
@@ -150,9 +164,9 @@ def _feature_kinds(stages: Sequence[Stage]) -> list[str]:
 
 
 def _functions(*, has_customers: bool) -> list[str]:
-    functions = {"f_card_profile": f"{PROFILES}.Profile", "f_alert_grouping": GROUPING}
+    functions = {"f_profile": f"{PROFILES}.Profile", "f_judgement": JUDGEMENT}
     if has_customers:
-        functions["f_customer_profile"] = f"{PROFILES}.CustomerProfile"
+        functions["f_customer_attributes"] = f"{PROFILES}.CustomerProfile"
     return [
         f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{kind}' LANGUAGE JAVA"
         for name, kind in functions.items()
@@ -180,13 +194,13 @@ def _arrived(columns: Sequence[Column]) -> str:
 
 
 def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
-    card = stages[-1]
+    filters = {item.name: item for stage in stages for item in stage.filters}
     flags = [
-        f"CASE WHEN {render_condition(item.condition, 'flink')} THEN CAST({1 << bit} AS BIGINT) "
-        "ELSE CAST(0 AS BIGINT) END"
-        for bit, item in enumerate(card.filters)
+        f"CASE WHEN {render_condition(filters[name].condition, 'flink')} "
+        f"THEN CAST({1 << bit} AS BIGINT) ELSE CAST(0 AS BIGINT) END"
+        for bit, name in enumerate(stages[0].all_filters)
     ]
-    hashes = [f"`{name}_hash`" for name in card.categories]
+    hashes = [f"`{name}_hash`" for name in stages[0].all_categories]
     numbers = [f"`{column.name}`" for column in used if column.type == "number"]
     texts = [f"`{column.name}`" for column in used if column.type == "text"]
     values = {
@@ -196,10 +210,34 @@ def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
         "features": "CAST(NULL AS ARRAY<DOUBLE>)",
         "numbers": _array(numbers, "DOUBLE"),
         "texts": _array(texts, "STRING"),
+        **_keys(stages),
+        **{name: f"CAST(NULL AS {kind})" for name, kind in _VERDICT_TYPES.items()},
     }
     columns = [f"{values.get(name, f'`{name}`')} AS `{name}`" for name in EVENT_COLUMNS]
     body = ",\n  ".join(columns)
     return f"CREATE TEMPORARY VIEW events AS SELECT\n  {body}\nFROM arrived WHERE `reason` IS NULL"
+
+
+_VERDICT_TYPES = {
+    "card_epoch": "INT",
+    "card_number": "INT",
+    "is_late": "BOOLEAN",
+    "is_duplicate": "BOOLEAN",
+    "duplicate_of_offset": "BIGINT",
+    "previous_transaction_id": "STRING",
+}
+
+
+def _keys(stages: Sequence[Stage]) -> dict[str, str]:
+    """What the stages beside card and customer are keyed by; a control character stands for none."""
+    keys = dict.fromkeys(("merchant_key", "device_key", "ip_key"), "CAST(NULL AS STRING)")
+    if _has_stage(stages, "merchant"):
+        keys["merchant_key"] = "`merchant_id`"
+    for entity in _OPTIONAL_KEYS:
+        if _has_stage(stages, entity):
+            column = f"`{KEY_COLUMNS[entity]}`"
+            keys[KEYS[entity]] = f"COALESCE({column}, CONCAT(CHR(1), `card_id`))"
+    return keys
 
 
 def _array(items: Sequence[str], type_of_item: str) -> str:
@@ -217,22 +255,16 @@ def _stage_steps(stages: Sequence[Stage]) -> list[str]:
     steps: list[str] = []
     source = "events"
     columns = ", ".join(f"`{name}`" for name in EVENT_COLUMNS)
-    for stage in stages:
-        if stage.entity == "customer":
-            call = (
-                f"f_customer_profile(r => TABLE {source} PARTITION BY `customer_id`, "
-                "customers => TABLE customer_profiles PARTITION BY `customer_id`, "
-                f"plan => {quote(stage.plan_json())}, uid => 'customer-profile')"
-            )
-            steps.append(f"with_customer AS (SELECT\n  {columns}\nFROM {call})")
-            source = "with_customer"
+    for number, stage in enumerate(stages, start=1):
+        rows = f"r => TABLE {source} PARTITION BY `{KEYS[stage.entity]}`"
+        plan = f"plan => {quote(stage.plan_json())}, uid => {quote(stage.uid)}"
+        if stage.is_attributes:
+            customers = "customers => TABLE customer_profiles PARTITION BY `customer_id`"
+            call = f"f_customer_attributes({rows}, {customers}, {plan})"
         else:
-            verdict = ", ".join(f"`{name}`" for name in VERDICT_COLUMNS)
-            call = (
-                f"f_card_profile(r => TABLE {source} PARTITION BY `card_id`, "
-                f"plan => {quote(stage.plan_json())}, uid => 'card-profile')"
-            )
-            steps.append(f"profiled AS (SELECT\n  {columns},\n  {verdict}\nFROM {call})")
+            call = f"f_profile({rows}, {plan})"
+        source = "profiled" if number == len(stages) else f"with_{stage.uid.replace('-', '_')}"
+        steps.append(f"{source} AS (SELECT\n  {columns}\nFROM {call})")
     return steps
 
 
@@ -261,8 +293,8 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     body = ",\n  ".join(
         item for item in columns if not item.endswith(("`latitude`", "`longitude`"))
     )
-    kept = [name for name in EVENT_COLUMNS if name not in ("numbers", "texts", "hashes", "flags")]
-    rest = ", ".join(f"`{name}`" for name in (*kept, *VERDICT_COLUMNS))
+    dropped = ("numbers", "texts", "hashes", "flags", "merchant_key", "device_key", "ip_key")
+    rest = ", ".join(f"`{name}`" for name in EVENT_COLUMNS if name not in dropped)
     return f"named AS (SELECT\n  {rest},\n  {body}\nFROM profiled)"
 
 

@@ -39,6 +39,31 @@ class Column:
         return f"`{self.name}` {self.type}"
 
 
+OUTBOX_COLUMNS = (
+    "topic",
+    "record_key",
+    "decision_id",
+    "transaction",
+    "base_amount",
+    "base_currency",
+    "features",
+    "score",
+    "band",
+    "rules_fired",
+    "ruleset",
+    "model",
+    "is_late",
+    "is_duplicate",
+    "duplicate_of_offset",
+    "previous_transaction_id",
+    "source",
+    "decided_at",
+    "alert_id",
+    "alert",
+)
+"""What a decision is written with, in the order of the table."""
+
+
 def quote(text: str) -> str:
     """A SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 ColumnType = Literal["number", "text"]
-Origin = Literal["transaction", "card", "customer"]
+Origin = Literal["transaction", "history", "attribute"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column by name; ``default`` stands in for a missing text, so that it is never NULL.
 
-    ``origin`` says where the value comes from: the transaction itself, the card's history, or what
-    is known of the customer.
+    ``origin`` says where the value comes from: the transaction itself, the history of its card or
+    of another entity, or what is known of the customer.
     """
 
     name: str

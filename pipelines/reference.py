@@ -11,7 +11,8 @@ are the semantics:
     score 0) and leaves no trace, not even in what is newest. An id is remembered until the newest
     is 24 hours past what it was when the id came, and while it is among the last 1000.
 4.  The card stores events no older than the longest window before the newest, the newest 1000 of
-    them; events of one instant in their order of arrival.
+    them; events of one instant in their order of arrival. What distinct counts look at is stored
+    no longer than the longest of their windows; for a transaction later than that they are NULL.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
 6.  A value is first seen unless the card remembers it: for 90 days after its last use, and at most
@@ -20,6 +21,9 @@ are the semantics:
     card's last place in time (of one instant: the last to arrive) to this one; there is none back
     in time. Speed counts at least a minute.
 8.  Amounts are whole minor units of the base currency; features show major units.
+9.  A customer, merchant, device or network address stores the events of all its cards just so, in
+    the order in which they came to it, and without repeats. That order is not decided by any one
+    card's partition; the order given here is one of those that may be.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.columns import transaction_columns
 from pipelines.expressions.interpret import Row, fires
+from pipelines.features import KEY_COLUMNS, card_stage
 from pipelines.rules.judging import Band, judge
 
 if TYPE_CHECKING:
@@ -88,6 +93,10 @@ class _Event:
     is_place: bool
 
 
+_Histories = defaultdict[tuple[str, str], list[_Event]]
+"""The events of each entity, repeats left out, in the order in which they came."""
+
+
 def decide_stream(
     arrivals: Iterable[Arrival],
     *,
@@ -101,19 +110,27 @@ def decide_stream(
     ``stages`` compute every feature that the rules use. ``customers`` are the profiles as known
     when each of the transactions arrived. Without a rule set nothing fires.
     """
-    histories: dict[str, list[_Event]] = defaultdict(list)
+    histories: _Histories = defaultdict(list)
     decided = []
     for arrival in arrivals:
-        history = histories[arrival.transaction.card_id]
-        event = _event(arrival, history, stages[-1], fx)
+        history = histories["card", arrival.transaction.card_id]
+        event = _event(arrival, history, card_stage(stages), fx)
         first = _first_of(event, history)
         if first is not None:
             decided.append(_repeat(event, first, history, stages))
             continue
         customer = (customers or {}).get(arrival.transaction.customer_id)
-        decided.append(_decide(event, history, stages, customer, ruleset))
-        history.append(event)
+        decided.append(_decide(event, histories, stages, customer, ruleset))
+        for stage in stages:
+            if (key := _key(stage, event)) is not None:
+                histories[key].append(event)
     return decided
+
+
+def _key(stage: Stage, event: _Event) -> tuple[str, str] | None:
+    """Whose history an event belongs to; None where the transaction does not tell."""
+    name = getattr(event.arrival.transaction, KEY_COLUMNS[stage.entity])
+    return None if stage.is_attributes or name is None else (stage.entity, str(name))
 
 
 def _event(arrival: Arrival, history: Sequence[_Event], card: Stage, fx: FxTable) -> _Event:
@@ -176,16 +193,20 @@ def _is_late(event: _Event, history: Sequence[_Event]) -> bool:
 
 def _decide(
     event: _Event,
-    history: Sequence[_Event],
+    histories: _Histories,
     stages: Sequence[Stage],
     customer: Customer | None,
     ruleset: Ruleset | None,
 ) -> Decided:
+    history = histories["card", event.arrival.transaction.card_id]
     features: dict[str, float | None] = {}
     for stage in stages:
-        stored = _stored(history, stage.horizon_ms)
+        key = _key(stage, event)
+        own = [] if key is None else histories[key]
         for feature in stage.features:
-            if feature.aggregate == "attribute":
+            if stage.mixes_cards and key is None:
+                features[feature.name] = None
+            elif feature.aggregate == "attribute":
                 features[feature.name] = _attribute(feature, customer)
             elif feature.aggregate == "first_seen":
                 features[feature.name] = _first_seen(feature, event, history)
@@ -194,7 +215,7 @@ def _decide(
             elif feature.aggregate.startswith("travel"):
                 features[feature.name] = _travel(feature, event, history)
             else:
-                features[feature.name] = _windowed(feature, event, stored, stage)
+                features[feature.name] = _windowed(feature, event, own, stage)
     origin = _origin(event, history)
     judged = None if ruleset is None else judge(ruleset, {**event.row, **features})
     return Decided(
@@ -221,14 +242,16 @@ def _attribute(feature: Feature, customer: Customer | None) -> float | None:
 def _stored(history: Sequence[_Event], horizon_ms: int) -> list[_Event]:
     if not history:
         return []
-    newest = history[-1].newest
+    newest = max(event.time for event in history)
     recent = [event for event in history if event.time > newest - horizon_ms]
     return sorted(recent, key=lambda event: event.time)[-MOST_EVENTS:]
 
 
 def _windowed(
-    feature: Feature, event: _Event, stored: Sequence[_Event], stage: Stage
+    feature: Feature, event: _Event, history: Sequence[_Event], stage: Stage
 ) -> float | None:
+    stored = _stored(history, stage.horizon_ms)
+    newest = max((earlier.time for earlier in history), default=event.time)
     counted = [
         earlier for earlier in stored if event.time - feature.window_ms < earlier.time <= event.time
     ]
@@ -238,9 +261,25 @@ def _windowed(
         (which,) = [item for item in stage.filters if item.name == feature.filter]
         counted = [item for item in counted if fires(which.condition, item.row)]
     if feature.aggregate == "distinct":
-        values = {item.row[str(feature.category)] for item in counted}
-        return float(len(values - {None}))
+        return _distinct(feature, event, counted, newest, stage)
     return _aggregate(feature.aggregate, [item.minor for item in counted])
+
+
+def _distinct(
+    feature: Feature, event: _Event, counted: Sequence[_Event], newest: int, stage: Stage
+) -> float | None:
+    """NULL for one that comes so late that no value of its time is stored."""
+    windows = [item.window_ms for item in stage.features if item.aggregate == "distinct"]
+    if event.time <= newest - max(windows):
+        return None
+    known = [item for item in counted if item is event or item.time > newest - max(windows)]
+    return float(len({_value(item, str(feature.category)) for item in known} - {None}))
+
+
+def _value(event: _Event, category: str) -> Value:
+    if category in ("card_id", "customer_id"):
+        return str(getattr(event.arrival.transaction, category))
+    return event.row[category]
 
 
 def _aggregate(aggregate: str, minors: Sequence[int]) -> float | None:

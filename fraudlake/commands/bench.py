@@ -34,6 +34,9 @@ def stream(
     records: Annotated[int, typer.Option(min=100_000, help="How many transactions.")] = 3_000_000,
     cards: Annotated[int, typer.Option(min=1, help="On how many cards.")] = 50_000,
     zipf: Annotated[float, typer.Option(min=0.0, help="Skew over cards; 0 is uniform.")] = 1.1,
+    uses_per_day: Annotated[
+        float, typer.Option(min=0.01, help="Of a card on average, in event time.")
+    ] = 2.0,
     ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "classic",
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -67,7 +70,7 @@ def stream(
 
         result = run_stream_benchmark(
             Settings.from_env(),
-            Load(records=records, cards=cards, zipf=zipf, seed=seed),
+            Load(records=records, cards=cards, zipf=zipf, seed=seed, uses_per_day=uses_per_day),
             ruleset=ruleset,
             submit=run_submission,
             on_progress=on_progress,

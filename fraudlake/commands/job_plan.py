@@ -49,24 +49,24 @@ def plan(
 
 
 def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> dict[str, Any]:
-    from pipelines.features.stage import KEYS
+    from pipelines.features import KEY_COLUMNS
 
     topics = settings.kafka.topics()
-    has_customers = any(stage.entity == "customer" for stage in stages)
+    has_customers = any(stage.is_attributes for stage in stages)
     window_ms = settings.flink.alert_window_h * 3_600_000
     described = [
         {
-            "stage": stage.entity,
-            "key": KEYS[stage.entity],
+            "stage": stage.uid,
+            "key": KEY_COLUMNS[stage.entity],
             "looks_back": _duration(stage.horizon_ms),
             "filters": [item.name for item in stage.filters],
             "features": [feature.name for feature in stage.features],
         }
         for stage in stages
     ]
-    grouping = {
-        "stage": "alert grouping",
-        "key": KEYS["card"],
+    judgement = {
+        "stage": "judgement",
+        "key": KEY_COLUMNS["card"],
         "looks_back": _duration(window_ms),
         "filters": [],
         "features": [],
@@ -74,7 +74,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
     return {
         "ruleset": rules.version,
         "rules": {state: _count(rules, state) for state in ("active", "shadow", "draft", "paused")},
-        "stages": [*described, grouping],
+        "stages": [*described, judgement],
         "reads": [topics.transactions.name, *([topics.customers.name] if has_customers else [])],
         "writes": [topics.decisions.name, topics.alerts.name, topics.dead_letters.name],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipelines.columns import Column, transaction_columns
@@ -11,10 +11,29 @@ from pipelines.features.stage import Entity, Feature, Filter, Stage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ENTITIES: tuple[Entity, ...] = ("customer", "card")
-"""In the order of their stages: a customer's attributes come before the card's history."""
+ORDER: tuple[tuple[Entity, bool], ...] = (
+    ("customer", True),
+    ("card", False),
+    ("customer", False),
+    ("merchant", False),
+    ("device", False),
+    ("ip", False),
+)
+"""The stages in their order: entity, and whether it gives attributes instead of a history.
 
-CATEGORIES = ("merchant_id", "device_id", "country", "merchant_category")
+The attributes of a customer are looked up first; the card's stage is the first of the histories,
+because it tells the repeats, which no history may count.
+"""
+
+CATEGORIES = (
+    "merchant_id",
+    "device_id",
+    "country",
+    "merchant_category",
+    "card_id",
+    "customer_id",
+    "ip_address",
+)
 """The columns whose values can be told apart, in the order in which the kernel gets them."""
 
 
@@ -28,7 +47,12 @@ class Features:
     def columns(self) -> dict[str, Column]:
         """Everything a rule may use, by name."""
         own = [
-            Column(name=item.name, type="number", about=item.about, origin=item.entity)
+            Column(
+                name=item.name,
+                type="number",
+                about=item.about,
+                origin="attribute" if item.aggregate == "attribute" else "history",
+            )
             for item in self.features
         ]
         return {column.name: column for column in (*transaction_columns(), *own)}
@@ -36,16 +60,32 @@ class Features:
     def select(self, names: Iterable[str]) -> tuple[Stage, ...]:
         """The stages that compute the named features; names of other columns are passed over.
 
-        The card stage is always there, last: it finds repeats and late transactions, and keeps the
+        The card's stage is always there: it finds repeats and late transactions, and keeps the
         card's last place, so that a rule set that asks for travel later finds the right one.
         """
         wanted = frozenset(names)
         chosen = [feature for feature in self.features if feature.name in wanted]
-        stages = (self._stage(entity, chosen) for entity in ENTITIES)
-        return tuple(stage for stage in stages if stage.features or stage.entity == "card")
+        drafts = [self._stage(entity, chosen, is_attributes=kind) for entity, kind in ORDER]
+        stages = [stage for stage in drafts if stage.features or stage.entity == "card"]
+        if any(stage.mixes_cards for stage in stages):
+            stages = [replace(stage, is_numbering=stage.entity == "card") for stage in stages]
+        return tuple(
+            replace(
+                stage,
+                all_filters=_in_use(self.filters, [stage.filters for stage in stages]),
+                all_categories=tuple(
+                    name for name in CATEGORIES if any(name in item.categories for item in stages)
+                ),
+            )
+            for stage in stages
+        )
 
-    def _stage(self, entity: Entity, chosen: list[Feature]) -> Stage:
-        features = tuple(feature for feature in chosen if feature.entity == entity)
+    def _stage(self, entity: Entity, chosen: list[Feature], *, is_attributes: bool) -> Stage:
+        features = tuple(
+            feature
+            for feature in chosen
+            if feature.entity == entity and (feature.aggregate == "attribute") == is_attributes
+        )
         place = self._place() if entity == "card" else None
         filters = {place, *(feature.filter for feature in features)}
         categories = {feature.category for feature in features}
@@ -60,3 +100,13 @@ class Features:
     def _place(self) -> str | None:
         """What counts as a place: the same for all travel features, selected or not."""
         return next((item.place for item in self.features if item.place is not None), None)
+
+
+def card_stage(stages: Iterable[Stage]) -> Stage:
+    """The one of the card, which every selection has."""
+    return next(stage for stage in stages if stage.entity == "card")
+
+
+def _in_use(filters: Iterable[Filter], used: Iterable[tuple[Filter, ...]]) -> tuple[str, ...]:
+    names = {item.name for group in used for item in group}
+    return tuple(item.name for item in filters if item.name in names)

@@ -7,7 +7,7 @@ import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pipelines.columns import transaction_columns
 from pipelines.errors import FeaturesError
@@ -25,7 +25,7 @@ MOST_FILTERS = 16
 
 ATTRIBUTES = ("max_speed_kmh", "home_latitude", "home_longitude")
 _COMMON_KEYS = ("name", "entity", "aggregate", "about")
-_NAME = re.compile(r"(card|customer|travel)_[a-z0-9_]*[a-z0-9]")
+_NAME = re.compile(r"(card|customer|merchant|device|ip|travel)_[a-z0-9_]*[a-z0-9]")
 _WINDOW = re.compile(r"([1-9][0-9]{0,9})(s|m|h|d)")
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -35,26 +35,28 @@ class _Aggregate:
     """What an aggregate gives, for which entity, and which keys it takes besides the common."""
 
     kind: Kind
-    entity: Entity
+    entities: tuple[Entity, ...]
     needs: tuple[str, ...]
     takes: tuple[str, ...] = ()
 
 
 _WINDOWED = ("filter", "exclude_current")
+_ANY: tuple[Entity, ...] = ("card", "customer", "merchant", "device", "ip")
+_CARD: tuple[Entity, ...] = ("card",)
 AGGREGATES: Mapping[str, _Aggregate] = {
-    "count": _Aggregate("count", "card", ("windows",), _WINDOWED),
-    "sum": _Aggregate("money", "card", ("windows",), _WINDOWED),
-    "mean": _Aggregate("number", "card", ("windows",), _WINDOWED),
-    "stddev": _Aggregate("number", "card", ("windows",), _WINDOWED),
-    "min": _Aggregate("money", "card", ("windows",), _WINDOWED),
-    "max": _Aggregate("money", "card", ("windows",), _WINDOWED),
-    "distinct": _Aggregate("count", "card", ("windows", "category"), _WINDOWED),
-    "first_seen": _Aggregate("count", "card", ("category",)),
-    "travel_km": _Aggregate("number", "card", ("place",)),
-    "travel_gap_min": _Aggregate("number", "card", ("place",)),
-    "travel_kmh": _Aggregate("number", "card", ("place",)),
-    "since_last_min": _Aggregate("number", "card", ()),
-    "attribute": _Aggregate("number", "customer", ("field",)),
+    "count": _Aggregate("count", _ANY, ("windows",), _WINDOWED),
+    "sum": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
+    "mean": _Aggregate("number", _ANY, ("windows",), _WINDOWED),
+    "stddev": _Aggregate("number", _ANY, ("windows",), _WINDOWED),
+    "min": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
+    "max": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
+    "distinct": _Aggregate("count", _ANY, ("windows", "category"), _WINDOWED),
+    "first_seen": _Aggregate("count", _CARD, ("category",)),
+    "travel_km": _Aggregate("number", _CARD, ("place",)),
+    "travel_gap_min": _Aggregate("number", _CARD, ("place",)),
+    "travel_kmh": _Aggregate("number", _CARD, ("place",)),
+    "since_last_min": _Aggregate("number", _CARD, ()),
+    "attribute": _Aggregate("number", ("customer",), ("field",)),
 }
 
 
@@ -116,10 +118,10 @@ class _Reader:
     def _features(self, table: Mapping[str, Any], filters: set[str]) -> list[Feature]:
         name = table.get("name")
         found = [*_key_faults(table), *_value_faults(table, filters)]
-        if not isinstance(name, str) or not _NAME.fullmatch(_name_in(name, "1h")):
+        if not _is_name(name, table.get("entity")):
             found.append(
-                f"name={name!r} must begin with card_, customer_ or travel_, "
-                "then small letters, digits and _"
+                f"name={name!r} must begin with its entity (card_, customer_, merchant_, device_, "
+                "ip_; or travel_), then small letters, digits and _"
             )
         self.faults += [f"feature {name or '(without a name)'}: {fault}" for fault in found]
         if found:
@@ -141,6 +143,13 @@ class _Reader:
 
 def _is_list_of_tables(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
+def _is_name(name: object, entity: object) -> bool:
+    match = _NAME.fullmatch(_name_in(name, "1h")) if isinstance(name, str) else None
+    return match is not None and (
+        match.group(1) in (entity, "travel") or entity not in get_args(Entity)
+    )
 
 
 def _name_in(name: str, window: str) -> str:
@@ -165,9 +174,10 @@ def _key_faults(table: Mapping[str, Any]) -> list[str]:
         for key in aggregate.needs
         if key not in table
     ]
-    if table.get("entity") != aggregate.entity:
+    if table.get("entity") not in aggregate.entities:
+        allowed_entities = " or ".join(aggregate.entities)
         found.append(
-            f"entity={table.get('entity')!r} must be {aggregate.entity} for {table['aggregate']}"
+            f"entity={table.get('entity')!r} must be {allowed_entities} for {table['aggregate']}"
         )
     return found
 
@@ -220,7 +230,7 @@ def _feature(table: Mapping[str, Any], window: str | None) -> Feature:
     aggregate = AGGREGATES[table["aggregate"]]
     return Feature(
         name=table["name"] if window is None else _name_in(table["name"], window),
-        entity=aggregate.entity,
+        entity=table["entity"],
         aggregate=table["aggregate"],
         kind=aggregate.kind,
         about=table["about"],

@@ -11,13 +11,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.expressions.tree import Node
 
 Kind = Literal["count", "money", "number"]
-Entity = Literal["customer", "card"]
+Entity = Literal["customer", "card", "merchant", "device", "ip"]
 
-PLAN_VERSION = 1
-KEYS: dict[Entity, str] = {"customer": "customer_id", "card": "card_id"}
+PLAN_VERSION = 2
+KEY_COLUMNS: dict[Entity, str] = {
+    "customer": "customer_id",
+    "card": "card_id",
+    "merchant": "merchant_id",
+    "device": "device_id",
+    "ip": "ip_address",
+}
+"""The transaction's own column that names the entity; the last two may be missing."""
+
+KEYS: dict[Entity, str] = {
+    "customer": "customer_id",
+    "card": "card_id",
+    "merchant": "merchant_key",
+    "device": "device_key",
+    "ip": "ip_key",
+}
+"""The column of the event row that a stage of the entity is keyed by."""
+
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +81,23 @@ class Stage:
     categories: tuple[str, ...]
     place_filter: str | None = None
     """The filter that says which transactions are places; None: all that have coordinates."""
+    all_filters: tuple[str, ...] = ()
+    """The filters of all stages, in the order of their bits in the event row."""
+    all_categories: tuple[str, ...] = ()
+    """The categories of all stages, in the order of their hashes in the event row."""
+    is_numbering: bool = False
+    """Set on the card's stage where stages behind it mix the order of its records."""
+
+    @property
+    def is_attributes(self) -> bool:
+        """True for what is known of a customer, false for what an entity's history tells."""
+        return any(feature.aggregate == "attribute" for feature in self.features)
+
+    @property
+    def uid(self) -> str:
+        """The name of the stage's state in savepoints, for good."""
+        kind = "attributes" if self.is_attributes else "profile"
+        return f"{self.entity}-{kind}"
 
     @property
     def horizon_ms(self) -> int:
@@ -73,10 +109,15 @@ class Stage:
         filters = [[item.name, repr(item.condition)] for item in self.filters]
         return [[item.meaning() for item in self.features], filters, self.place_filter]
 
+    @property
+    def mixes_cards(self) -> bool:
+        """Whether a card's records may leave it in another order than that of their partition."""
+        return self.entity != "card" and not self.is_attributes
+
     def plan_json(self) -> str:
         """The literal the kernel is given; equal stages give equal text."""
         head = {"version": PLAN_VERSION, "entity": self.entity, "key": KEYS[self.entity]}
-        body = self._attributes() if self.entity == "customer" else self._history()
+        body = self._attributes() if self.is_attributes else self._history()
         return json.dumps({**head, **body}, separators=(",", ":"))
 
     def _attributes(self) -> dict[str, Any]:
@@ -85,9 +126,10 @@ class Stage:
     def _history(self) -> dict[str, Any]:
         filters = [item.name for item in self.filters]
         return {
+            "numbering": self.is_numbering,
             "horizon_ms": self.horizon_ms,
-            "filters": filters,
-            "categories": list(self.categories),
+            "filters": _inputs(filters, self.all_filters),
+            "categories": _inputs(self.categories, self.all_categories),
             "place_filter": _position(self.place_filter, filters),
             "features": [
                 {
@@ -103,5 +145,9 @@ class Stage:
         }
 
 
-def _position(name: str | None, names: list[str] | tuple[str, ...]) -> int:
+def _inputs(names: Sequence[str], everywhere: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"name": name, "position": everywhere.index(name)} for name in names]
+
+
+def _position(name: str | None, names: Sequence[str]) -> int:
     return -1 if name is None else names.index(name)

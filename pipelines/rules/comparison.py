@@ -37,9 +37,9 @@ def _rank(side: Node, columns: Mapping[str, Column]) -> int:
 
 
 def _rank_of(column: Column) -> int:
-    if column.origin == "card" or column.name in AMOUNTS:
+    if column.origin == "history" or column.name in AMOUNTS:
         return 2
-    return 1 if column.origin == "customer" else 0
+    return 1 if column.origin == "attribute" else 0
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fraudlake.stack.java import FOR_FLINK, find_java
 from pipelines.columns import transaction_columns
 from pipelines.expressions.interpret import fires
+from pipelines.features import KEY_COLUMNS
 from pipelines.fx import load_fx
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Kernel:
     def _ask(self, stage: Stage, arrival: Arrival) -> Verdict:
         transaction = arrival.transaction
         values = [
-            transaction.card_id,
+            getattr(transaction, KEY_COLUMNS[stage.entity]),
             transaction.transaction_id,
             transaction.event_time_ms,
             FX.to_base_minor(transaction.amount, transaction.currency),
@@ -61,7 +62,7 @@ class Kernel:
             "" if transaction.latitude is None else transaction.latitude,
             "" if transaction.longitude is None else transaction.longitude,
             arrival.offset,
-            *(getattr(transaction, name) or "" for name in stage.categories),
+            *(getattr(transaction, name) or "" for name in stage.all_categories),
         ]
         self._send("\t".join(["event", *map(str, values)]))
         assert self._process.stdout is not None
@@ -103,14 +104,18 @@ class Decoder:
 
 
 def flags_of(stage: Stage, transaction: Transaction) -> int:
-    """Bit i: the transaction passes filter i, as the job's SQL computes it."""
+    """The bits of the filters that the transaction passes, as the job's SQL computes them."""
     row = {}
     for column in transaction_columns():
         value = getattr(transaction, column.name, None)
         row[column.name] = column.default if value is None else value
     row["amount"] = float(transaction.amount)
     row["base_amount"] = FX.to_base_minor(transaction.amount, transaction.currency) / 100
-    return sum(1 << bit for bit, item in enumerate(stage.filters) if fires(item.condition, row))
+    return sum(
+        1 << stage.all_filters.index(item.name)
+        for item in stage.filters
+        if fires(item.condition, row)
+    )
 
 
 @contextmanager

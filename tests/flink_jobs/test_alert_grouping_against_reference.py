@@ -54,7 +54,7 @@ class Grouping:
 
 @pytest.fixture(scope="module")
 def grouping(class_path: str) -> Iterator[Grouping]:
-    with running(class_path, "io.fraudlake.alert.AlertHarness") as process:
+    with running(class_path, "io.fraudlake.decision.AlertHarness") as process:
         yield Grouping(process)
 
 

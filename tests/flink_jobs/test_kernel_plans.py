@@ -17,7 +17,7 @@ from kernel_process import FX, Kernel, Verdict
 from pipelines.columns import transaction_columns
 from pipelines.contracts.transaction import Transaction
 from pipelines.expressions.parsing import parse_condition
-from pipelines.features import Feature, Features, Filter
+from pipelines.features import KEY_COLUMNS, Feature, Features, Filter, card_stage
 from pipelines.reference import Arrival, Decided, decide_stream
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ CONDITIONS = {
 FILTERS = tuple(
     Filter(name=name, condition=parse_condition(text, COLUMNS)) for name, text in CONDITIONS.items()
 )
-CATEGORIES = ("merchant_id", "device_id", "country", "merchant_category")
+CATEGORIES = ("merchant_id", "device_id", "country", "merchant_category", "card_id")
+ENTITIES = ("card", "card", "card", "customer", "merchant", "device", "ip")
 AGGREGATES = ("count", "sum", "mean", "stddev", "min", "max", "distinct")
 SECOND, DAY = 1000, 86_400_000
 WINDOWS = (1, SECOND, 10 * SECOND, 3600 * SECOND, DAY, 30 * DAY, 90 * DAY)
@@ -54,8 +55,8 @@ def make_features(draw: random.Random) -> tuple[Feature, ...]:
         aggregate = draw.choice(AGGREGATES)
         windowed.append(
             Feature(
-                name=f"card_{aggregate}_{number}",
-                entity="card",
+                name=f"{aggregate}_{number}",
+                entity=draw.choice(ENTITIES),
                 aggregate=aggregate,
                 kind="number",
                 about="W",
@@ -74,7 +75,7 @@ def make_features(draw: random.Random) -> tuple[Feature, ...]:
             about="S",
             category=category,
         )
-        for category in draw.sample(CATEGORIES, draw.randrange(5))
+        for category in draw.sample(CATEGORIES[:4], draw.randrange(5))
     ]
     return (*windowed, *seen, *TRAVEL)
 
@@ -98,7 +99,7 @@ def make_stream(draw: random.Random, count: int, *, values: int = 5) -> list[Arr
             transaction_id=f"t{draw.randrange(number) if is_repeat else number}",
             event_time_ms=clocks[card],
             card_id=card,
-            customer_id="u1",
+            customer_id=draw.choice(["u1", "u1", "u2"]),
             merchant_id=f"m{draw.randrange(values)}",
             merchant_category=f"{draw.randrange(values):04d}",
             amount=draw.choice([Decimal(0), Decimal(10**12), Decimal(draw.randrange(10**6)) / 100]),
@@ -108,6 +109,7 @@ def make_stream(draw: random.Random, count: int, *, values: int = 5) -> list[Arr
             status=draw.choice([None, "approved", "declined"]),
             country=draw.choice([None, "DE", "FR"]),
             device_id=draw.choice([None, f"d{draw.randrange(values)}"]),
+            ip_address=draw.choice([None, f"10.0.0.{draw.randrange(values)}"]),
             latitude=draw.choice([None, 90.0, -90.0, 0.0, 52.5, draw.uniform(-90, 90)]),
             longitude=draw.choice([None, 180.0, -180.0, 0.0, 13.4, draw.uniform(-180, 180)]),
         )
@@ -122,12 +124,16 @@ def assert_same(found: Sequence[Verdict], expected: Sequence[Decided]) -> None:
         assert verdict.is_late == wanted.is_late, where
         assert verdict.duplicate_of_offset == wanted.duplicate_of_offset, where
         assert verdict.previous_transaction_id == wanted.previous_transaction_id, where
-        for name, value in verdict.features.items():
-            right = wanted.features[name]
-            if value is None or right is None:
-                assert value is right, f"{where} {name}: {value} is not {right}"
-            else:
-                assert value == pytest.approx(right, rel=1e-9, abs=1e-9), f"{where} {name}"
+        assert_equal_features(verdict, wanted)
+
+
+def assert_equal_features(verdict: Verdict, wanted: Decided) -> None:
+    for name, value in verdict.features.items():
+        right, where = wanted.features[name], f"offset {wanted.offset} {name}"
+        if value is None or right is None:
+            assert value is right, f"{where}: {value} is not {right}"
+        else:
+            assert value == pytest.approx(right, rel=1e-9, abs=1e-9), where
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -137,7 +143,19 @@ def test_any_plan_equals_the_reference(kernel: Kernel, seed: int) -> None:
         feature.name for feature in features
     )
     arrivals = make_stream(draw, draw.randrange(1, 150))
-    assert_same(kernel.run(stages[-1], arrivals), decide_stream(arrivals, stages=stages, fx=FX))
+    expected = decide_stream(arrivals, stages=stages, fx=FX)
+    assert_same(kernel.run(card_stage(stages), arrivals), expected)
+    for stage in stages:
+        if stage.mixes_cards:
+            counted = [
+                (arrival, wanted)
+                for arrival, wanted in zip(arrivals, expected, strict=True)
+                if not wanted.is_duplicate
+                and getattr(arrival.transaction, KEY_COLUMNS[stage.entity]) is not None
+            ]
+            found = kernel.run(stage, [arrival for arrival, _ in counted])
+            for verdict, (_, wanted) in zip(found, counted, strict=True):
+                assert_equal_features(verdict, wanted)
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -151,8 +169,8 @@ def test_a_smaller_plan_goes_on_as_if_it_had_always_run(kernel: Kernel, seed: in
     after = everything.select(kept)
     arrivals = make_stream(draw, 120)
     change = draw.randrange(len(arrivals))
-    kernel.run(before[-1], arrivals[:change])
-    found = kernel.run(after[-1], arrivals[change:], is_fresh=False)
+    kernel.run(card_stage(before), arrivals[:change])
+    found = kernel.run(card_stage(after), arrivals[change:], is_fresh=False)
     assert_same(found, decide_stream(arrivals, stages=after, fx=FX)[change:])
 
 
@@ -167,9 +185,9 @@ def test_declared_in_another_order_a_plan_goes_on_with_the_same_memory(
     declared = Features(features=features, filters=FILTERS)
     turned = replace(declared, features=features[::-1], filters=FILTERS[::-1])
     arrivals = make_stream(draw, 100)
-    kernel.run(declared.select(names)[-1], arrivals[:60])
+    kernel.run(card_stage(declared.select(names)), arrivals[:60])
     after = turned.select(names)
-    found = kernel.run(after[-1], arrivals[60:], is_fresh=False)
+    found = kernel.run(card_stage(after), arrivals[60:], is_fresh=False)
     assert_same(found, decide_stream(arrivals, stages=after, fx=FX)[60:])
 
 
@@ -199,8 +217,8 @@ def test_a_shorter_horizon_holds_from_the_first_event_on(kernel: Kernel) -> None
         )
         for n, ms in enumerate(times)
     ]
-    kernel.run(both[-1], arrivals[:3])
-    (verdict,) = kernel.run(day[-1], arrivals[3:], is_fresh=False)
+    kernel.run(card_stage(both), arrivals[:3])
+    (verdict,) = kernel.run(card_stage(day), arrivals[3:], is_fresh=False)
     assert verdict.is_late
     assert verdict.features["card_count_1d"] == 1
 

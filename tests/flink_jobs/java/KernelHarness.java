@@ -11,7 +11,7 @@ import java.util.Map;
  * Drives the kernel from lines on standard input, one answer for each event, without Flink.
  *
  * <p>{@code plan JSON} begins a plan over the same cards; {@code fresh} forgets all cards; {@code
- * event} is followed by tab-separated card, id, time, amount, flags, latitude, longitude, offset and
+ * event} is followed by tab-separated key, id, time, amount, flags, latitude, longitude, offset and
  * the categories' values. Empty stands for nothing.
  */
 public final class KernelHarness {
@@ -46,7 +46,7 @@ public final class KernelHarness {
         event.latitude = event.hasPlace ? Double.parseDouble(words[6]) : 0;
         event.longitude = event.hasPlace ? Double.parseDouble(words[7]) : 0;
         event.offset = Long.parseLong(words[8]);
-        event.hashes = new long[kernel.categoryCount()];
+        event.hashes = new long[words.length - CATEGORIES];
         for (int i = 0; i < event.hashes.length; i++) {
             String value = words[CATEGORIES + i];
             event.hashes[i] = value.isEmpty() ? 0 : Hash64.of(value);

@@ -31,12 +31,13 @@ def test_plans_are_the_literals_that_the_kernel_reads() -> None:
         ]
     )
     assert customer.plan_json() == (
-        '{"version":1,"entity":"customer","key":"customer_id","attributes":'
+        '{"version":2,"entity":"customer","key":"customer_id","attributes":'
         '[{"name":"customer_max_speed_kmh","field":"max_speed_kmh"}]}'
     )
     assert card.plan_json() == (
-        '{"version":1,"entity":"card","key":"card_id","horizon_ms":2592000000,'
-        '"filters":["spending","card_present"],"categories":["merchant_id","device_id"],'
+        '{"version":2,"entity":"card","key":"card_id","numbering":false,"horizon_ms":2592000000,'
+        '"filters":[{"name":"spending","position":0},{"name":"card_present","position":1}],'
+        '"categories":[{"name":"merchant_id","position":0},{"name":"device_id","position":1}],'
         '"place_filter":1,"features":['
         '{"name":"card_count_10s","aggregate":"count","window_ms":10000,'
         '"filter":-1,"category":-1,"exclude_current":false},'
@@ -54,17 +55,33 @@ def test_card_stage_is_there_without_features_and_knows_what_a_place_is() -> Non
     (card,) = FEATURES.select(["amount"])
     # Were places not told apart now, a rule set with travel would later start from a wrong one.
     assert card.plan_json() == (
-        '{"version":1,"entity":"card","key":"card_id","horizon_ms":0,'
-        '"filters":["card_present"],"categories":[],"place_filter":0,"features":[]}'
+        '{"version":2,"entity":"card","key":"card_id","numbering":false,"horizon_ms":0,'
+        '"filters":[{"name":"card_present","position":0}],"categories":[],'
+        '"place_filter":0,"features":[]}'
     )
 
 
 def test_features_are_columns_that_say_where_they_come_from() -> None:
     columns = FEATURES.columns()
-    assert columns["customer_max_speed_kmh"].origin == "customer"
-    assert columns["travel_kmh"].origin == "card"
+    assert columns["customer_max_speed_kmh"].origin == "attribute"
+    assert columns["travel_kmh"].origin == "history"
     assert columns["base_amount"].origin == "transaction"
     assert {name: column.default for name, column in columns.items() if column.default} == {
         "kind": "purchase",
         "status": "approved",
     }
+
+
+def test_stages_behind_the_card_come_in_a_fixed_order_and_have_its_records_numbered() -> None:
+    stages = FEATURES.select(["ip_cards_1h", "merchant_small_cards_10m", "card_new_merchant"])
+    assert [(stage.uid, stage.is_numbering) for stage in stages] == [
+        ("card-profile", True),
+        ("merchant-profile", False),
+        ("ip-profile", False),
+    ]
+    # One event row for all: merchants of cards stand before the cards of merchants.
+    assert {stage.all_categories for stage in stages} == {("merchant_id", "card_id")}
+
+
+def test_without_them_nothing_is_numbered() -> None:
+    assert not any(stage.is_numbering for stage in FEATURES.select(["card_new_merchant"]))

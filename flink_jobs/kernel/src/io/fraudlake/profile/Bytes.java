@@ -9,6 +9,8 @@ final class Bytes {
 
     private static final VarHandle INT =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle SHORT =
+            MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
     private static final VarHandle LONG =
             MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
@@ -28,6 +30,16 @@ final class Bytes {
 
     static void putLong(byte[] bytes, int at, long value) {
         LONG.set(bytes, at, value);
+    }
+
+    /** The six bytes that end at {@code end}, with their sign; two more must lie before them. */
+    static long getLong48(byte[] bytes, int end) {
+        return getLong(bytes, end - 8) >> 16;
+    }
+
+    static void putLong48(byte[] bytes, int at, long value) {
+        INT.set(bytes, at, (int) value);
+        SHORT.set(bytes, at + 4, (short) (value >> 32));
     }
 
     static double getDouble(byte[] bytes, int at) {

@@ -1,135 +1,198 @@
 package io.fraudlake.profile;
 
+import java.math.BigInteger;
+import java.util.Arrays;
+
 /**
- * The aggregates of one window under one filter: count, sum and sum of squares exactly, in minor
- * units, the extremes, and how many different values each logged category has.
+ * The aggregates of one window under one filter, as far as a feature asks for them: the count, the
+ * sum and the sum of squares exactly, in minor units, the extremes, and how many different values a
+ * category has.
  */
 final class Cell {
 
     private static final int COUNT = 0;
-    private static final int SUM = 8;
-    private static final int SQUARES_LOW = 16;
-    private static final int SQUARES_HIGH = 24;
-    private static final int MIN = 32;
-    private static final int MAX = 40;
-    private static final int DISTINCT = 48;
+    private static final int COUNT_BYTES = 4;
 
     final int filter;
-    final int columns;
-    boolean isDistinctWanted;
-    boolean areExtremesWanted;
-    int offset;
+    private int[] columns = {};
+    private int sum = -1;
+    private int squares = -1;
+    private int extremes = -1;
+    private int distinct;
+    private int width;
+    private int offset;
 
-    Cell(int filter, int columns) {
+    Cell(int filter) {
         this.filter = filter;
-        this.columns = columns;
     }
 
-    int width() {
-        return DISTINCT + (isDistinctWanted ? 4 * columns : 0);
+    /** Makes room for what {@code aggregate} needs; {@code column} is a logged category, or -1. */
+    void want(Plan.Aggregate aggregate, int column) {
+        switch (aggregate) {
+            case SUM, MEAN -> sum = 0;
+            case STDDEV -> sum = squares = 0;
+            case MIN, MAX -> extremes = 0;
+            case DISTINCT -> {
+                if (indexOf(column) < 0) {
+                    columns = Arrays.copyOf(columns, columns.length + 1);
+                    columns[columns.length - 1] = column;
+                }
+            }
+            default -> { }
+        }
+    }
+
+    /** Fixes where everything lies; the first byte behind the cell. */
+    int layOut(int begin) {
+        offset = begin;
+        int next = COUNT + COUNT_BYTES;
+        if (sum >= 0) {
+            sum = next;
+            next += 8;
+        }
+        if (squares >= 0) {
+            squares = next;
+            next += 16;
+        }
+        if (extremes >= 0) {
+            extremes = next;
+            next += 16;
+        }
+        distinct = next;
+        width = next + 4 * columns.length;
+        return offset + width;
+    }
+
+    private int indexOf(int column) {
+        for (int c = 0; c < columns.length; c++) {
+            if (columns[c] == column) {
+                return c;
+            }
+        }
+        return -1;
     }
 
     private boolean wants(EventLog log, int i) {
         return filter < 0 || (log.flags(i) >>> filter & 1) != 0;
     }
 
-    /** Event {@code i}, the newest; {@code edge}: the first event of the window. */
-    void add(byte[] bytes, int base, EventLog log, int i, int edge) {
+    /** Event {@code i} comes to the events from {@code from} up to {@code to}. */
+    void add(byte[] bytes, int base, EventLog log, int i, int from, int to) {
         if (!wants(log, i)) {
             return;
         }
         int at = base + offset;
         addAmount(bytes, at, log.amount(i));
-        for (int c = 0; isDistinctWanted && c < columns; c++) {
-            int hash = log.hash(i, c);
-            if (hash != 0 && !occurs(log, hash, c, edge, i)) {
-                addTo(bytes, at + DISTINCT + 4 * c, 1);
+        for (int c = 0; c < columns.length; c++) {
+            int hash = log.hash(i, columns[c]);
+            if (hash != 0 && !occurs(log, hash, columns[c], from, to, i)) {
+                addTo(bytes, at + distinct + 4 * c, 1);
             }
         }
     }
 
-    /** Event {@code i}, the oldest, leaves; the window goes on up to {@code end}. */
-    void remove(byte[] bytes, int base, EventLog log, int i, int end) {
+    /** Event {@code i} leaves; those from {@code from} up to {@code to} stay. */
+    void remove(byte[] bytes, int base, EventLog log, int i, int from, int to) {
         if (!wants(log, i)) {
             return;
         }
         int at = base + offset;
         long amount = log.amount(i);
-        long count = Bytes.getLong(bytes, at + COUNT) - 1;
-        Bytes.putLong(bytes, at + COUNT, count);
-        Bytes.putLong(bytes, at + SUM, Bytes.getLong(bytes, at + SUM) - amount);
-        long low = Bytes.getLong(bytes, at + SQUARES_LOW);
-        long square = amount * amount;
-        long borrow = Long.compareUnsigned(low, square) < 0 ? 1 : 0;
-        Bytes.putLong(bytes, at + SQUARES_LOW, low - square);
-        long high = Bytes.getLong(bytes, at + SQUARES_HIGH);
-        Bytes.putLong(
-                bytes, at + SQUARES_HIGH, high - Math.multiplyHigh(amount, amount) - borrow);
-        boolean isExtreme =
-                amount == Bytes.getLong(bytes, at + MIN) || amount == Bytes.getLong(bytes, at + MAX);
-        if (areExtremesWanted && count > 0 && isExtreme) {
-            findExtremes(bytes, at, log, i + 1, end);
+        addTo(bytes, at + COUNT, -1);
+        if (sum >= 0) {
+            Bytes.putLong(bytes, at + sum, Bytes.getLong(bytes, at + sum) - amount);
         }
-        for (int c = 0; isDistinctWanted && c < columns; c++) {
-            int hash = log.hash(i, c);
-            if (hash != 0 && !occurs(log, hash, c, i + 1, end)) {
-                addTo(bytes, at + DISTINCT + 4 * c, -1);
+        if (squares >= 0) {
+            subtractSquare(bytes, at + squares, amount);
+        }
+        if (extremes >= 0
+                && (amount == Bytes.getLong(bytes, at + extremes)
+                        || amount == Bytes.getLong(bytes, at + extremes + 8))) {
+            findExtremes(bytes, at + extremes, log, from, to, i);
+        }
+        for (int c = 0; c < columns.length; c++) {
+            int hash = log.hash(i, columns[c]);
+            if (hash != 0 && !occurs(log, hash, columns[c], from, to, i)) {
+                addTo(bytes, at + distinct + 4 * c, -1);
             }
         }
     }
 
-    /** All events from {@code edge} up to {@code end}, into a cell of zeros. */
-    void count(byte[] bytes, int base, EventLog log, int edge, int end, HashSet32 scratch) {
+    /** Only the events from {@code from} up to {@code to}. */
+    void count(byte[] bytes, int base, EventLog log, int from, int to, HashSet32 scratch) {
         int at = base + offset;
-        for (int i = edge; i < end; i++) {
+        Arrays.fill(bytes, at, at + width, (byte) 0);
+        for (int i = from; i < to; i++) {
             if (wants(log, i)) {
                 addAmount(bytes, at, log.amount(i));
             }
         }
-        for (int c = 0; isDistinctWanted && c < columns; c++) {
+        for (int c = 0; c < columns.length; c++) {
             scratch.clear();
-            for (int i = edge; i < end; i++) {
-                int hash = log.hash(i, c);
+            for (int i = from; i < to; i++) {
+                int hash = log.hash(i, columns[c]);
                 if (hash != 0 && wants(log, i) && scratch.add(hash)) {
-                    addTo(bytes, at + DISTINCT + 4 * c, 1);
+                    addTo(bytes, at + distinct + 4 * c, 1);
                 }
             }
         }
     }
 
-    private static void addAmount(byte[] bytes, int at, long amount) {
-        long count = Bytes.getLong(bytes, at + COUNT);
-        Bytes.putLong(bytes, at + COUNT, count + 1);
-        Bytes.putLong(bytes, at + SUM, Bytes.getLong(bytes, at + SUM) + amount);
-        long low = Bytes.getLong(bytes, at + SQUARES_LOW) + amount * amount;
-        long carry = Long.compareUnsigned(low, amount * amount) < 0 ? 1 : 0;
-        Bytes.putLong(bytes, at + SQUARES_LOW, low);
-        long high = Bytes.getLong(bytes, at + SQUARES_HIGH);
-        Bytes.putLong(bytes, at + SQUARES_HIGH, high + Math.multiplyHigh(amount, amount) + carry);
-        if (count == 0 || amount < Bytes.getLong(bytes, at + MIN)) {
-            Bytes.putLong(bytes, at + MIN, amount);
+    private void addAmount(byte[] bytes, int at, long amount) {
+        int count = Bytes.getInt(bytes, at + COUNT);
+        Bytes.putInt(bytes, at + COUNT, count + 1);
+        if (sum >= 0) {
+            Bytes.putLong(bytes, at + sum, Bytes.getLong(bytes, at + sum) + amount);
         }
-        if (count == 0 || amount > Bytes.getLong(bytes, at + MAX)) {
-            Bytes.putLong(bytes, at + MAX, amount);
+        if (squares >= 0) {
+            addSquare(bytes, at + squares, amount);
         }
-    }
-
-    private void findExtremes(byte[] bytes, int at, EventLog log, int from, int end) {
-        long min = Long.MAX_VALUE;
-        long max = Long.MIN_VALUE;
-        for (int i = from; i < end; i++) {
-            if (wants(log, i)) {
-                min = Math.min(min, log.amount(i));
-                max = Math.max(max, log.amount(i));
+        if (extremes >= 0) {
+            int min = at + extremes;
+            if (count == 0 || amount < Bytes.getLong(bytes, min)) {
+                Bytes.putLong(bytes, min, amount);
+            }
+            if (count == 0 || amount > Bytes.getLong(bytes, min + 8)) {
+                Bytes.putLong(bytes, min + 8, amount);
             }
         }
-        Bytes.putLong(bytes, at + MIN, min);
-        Bytes.putLong(bytes, at + MAX, max);
     }
 
-    private boolean occurs(EventLog log, int hash, int column, int from, int end) {
-        for (int i = end - 1; i >= from; i--) {
-            if (log.hash(i, column) == hash && wants(log, i)) {
+    private static void addSquare(byte[] bytes, int at, long amount) {
+        long square = amount * amount;
+        long low = Bytes.getLong(bytes, at) + square;
+        long carry = Long.compareUnsigned(low, square) < 0 ? 1 : 0;
+        Bytes.putLong(bytes, at, low);
+        long high = Bytes.getLong(bytes, at + 8);
+        Bytes.putLong(bytes, at + 8, high + Math.multiplyHigh(amount, amount) + carry);
+    }
+
+    private static void subtractSquare(byte[] bytes, int at, long amount) {
+        long low = Bytes.getLong(bytes, at);
+        long square = amount * amount;
+        long borrow = Long.compareUnsigned(low, square) < 0 ? 1 : 0;
+        Bytes.putLong(bytes, at, low - square);
+        long high = Bytes.getLong(bytes, at + 8);
+        Bytes.putLong(bytes, at + 8, high - Math.multiplyHigh(amount, amount) - borrow);
+    }
+
+    private void findExtremes(byte[] bytes, int at, EventLog log, int from, int to, int except) {
+        long min = Long.MAX_VALUE;
+        long max = Long.MIN_VALUE;
+        for (int i = from; i < to; i++) {
+            if (i != except && wants(log, i)) {
+                long amount = log.amount(i);
+                min = Math.min(min, amount);
+                max = Math.max(max, amount);
+            }
+        }
+        Bytes.putLong(bytes, at, min);
+        Bytes.putLong(bytes, at + 8, max);
+    }
+
+    private boolean occurs(EventLog log, int hash, int column, int from, int to, int except) {
+        for (int i = to - 1; i >= from; i--) {
+            if (log.hash(i, column) == hash && i != except && wants(log, i)) {
                 return true;
             }
         }
@@ -140,42 +203,48 @@ final class Cell {
         Bytes.putInt(bytes, at, Bytes.getInt(bytes, at) + change);
     }
 
-    /** NaN stands for NULL; money in major units. */
+    /** NaN stands for NULL; money in major units. {@code column}: the logged category, or -1. */
     double value(byte[] bytes, int base, Plan.Aggregate aggregate, int column) {
         int at = base + offset;
-        long count = Bytes.getLong(bytes, at + COUNT);
+        int count = Bytes.getInt(bytes, at + COUNT);
         return switch (aggregate) {
             case COUNT -> count;
-            case SUM -> Bytes.getLong(bytes, at + SUM) / 100.0;
+            case SUM -> Bytes.getLong(bytes, at + sum) / 100.0;
             case MEAN -> count == 0
                     ? Double.NaN
-                    : (double) Bytes.getLong(bytes, at + SUM) / count / 100.0;
-            case MIN -> count == 0 ? Double.NaN : Bytes.getLong(bytes, at + MIN) / 100.0;
-            case MAX -> count == 0 ? Double.NaN : Bytes.getLong(bytes, at + MAX) / 100.0;
+                    : (double) Bytes.getLong(bytes, at + sum) / count / 100.0;
+            case MIN -> count == 0 ? Double.NaN : Bytes.getLong(bytes, at + extremes) / 100.0;
+            case MAX -> count == 0 ? Double.NaN : Bytes.getLong(bytes, at + extremes + 8) / 100.0;
             case STDDEV -> count < 2 ? Double.NaN : deviation(bytes, at, count);
-            case DISTINCT -> Bytes.getInt(bytes, at + DISTINCT + 4 * column);
+            case DISTINCT -> Bytes.getInt(bytes, at + distinct + 4 * indexOf(column));
             default -> throw new IllegalStateException(aggregate + " is not a window aggregate");
         };
     }
 
-    /**
-     * Sample deviation. {@code n * squares - sum^2} is exact in 128 bits: at most 1000 events of at
-     * most 10^14 minor units each.
-     */
-    private static double deviation(byte[] bytes, int at, long n) {
-        long low = Bytes.getLong(bytes, at + SQUARES_LOW);
-        long high = Bytes.getLong(bytes, at + SQUARES_HIGH);
-        long sum = Bytes.getLong(bytes, at + SUM);
+    /** Sample deviation; {@code n * squares - sum^2} is exact before the last steps. */
+    private double deviation(byte[] bytes, int at, int n) {
+        long low = Bytes.getLong(bytes, at + squares);
+        long high = Bytes.getLong(bytes, at + squares + 8);
+        long total = Bytes.getLong(bytes, at + sum);
+        return Math.sqrt(spread(n, high, low, total) / ((double) n * (n - 1))) / 100.0;
+    }
+
+    /** In 128 bits, which hold 1000 events of 10^14 minor units each; by BigInteger beyond. */
+    private static double spread(long n, long high, long low, long total) {
+        if (n > EventLog.CAPACITY) {
+            BigInteger unsigned = new BigInteger(Long.toUnsignedString(low));
+            BigInteger all = BigInteger.valueOf(high).shiftLeft(Long.SIZE).add(unsigned);
+            BigInteger square = BigInteger.valueOf(total).pow(2);
+            return all.multiply(BigInteger.valueOf(n)).subtract(square).doubleValue();
+        }
         long scaledLow = n * low;
         // The low word counts as unsigned; multiplyHigh reads it as signed.
         long scaledHigh = n * high + Math.multiplyHigh(n, low) + (low < 0 ? n : 0);
-        long squareLow = sum * sum;
-        long squareHigh = Math.multiplyHigh(sum, sum);
+        long squareLow = total * total;
+        long squareHigh = Math.multiplyHigh(total, total);
         long borrow = Long.compareUnsigned(scaledLow, squareLow) < 0 ? 1 : 0;
         long differenceLow = scaledLow - squareLow;
         long differenceHigh = scaledHigh - squareHigh - borrow;
-        double unsignedLow = (differenceLow >>> 1) * 2.0 + (differenceLow & 1);
-        double difference = differenceHigh * 0x1p64 + unsignedLow;
-        return Math.sqrt(difference / ((double) n * (n - 1))) / 100.0;
+        return differenceHigh * 0x1p64 + (differenceLow >>> 1) * 2.0 + (differenceLow & 1);
     }
 }

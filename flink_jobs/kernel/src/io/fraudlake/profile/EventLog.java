@@ -3,24 +3,34 @@ package io.fraudlake.profile;
 /**
  * The events of one key within the longest window, oldest first; at most {@link #CAPACITY}.
  *
- * <p>A record: 48 bits of time and 16 filter flags, the amount, and the 32-bit hash of each
- * category that a distinct count looks at (0 stands for no value). Events of one instant keep their
- * order of arrival.
+ * <p>A record: 48 bits of time, the filter flags, 48 bits of amount. The 32-bit hashes of the
+ * categories that distinct counts look at (0 stands for no value) lie apart, and only for the
+ * newest events: those within the longest window of a distinct count. Events of one instant keep
+ * their order of arrival.
  */
 final class EventLog {
 
-    /** Beyond it the oldest event is dropped, so that no key grows without bound. */
+    /** Beyond it the oldest event leaves, so that no key grows without bound. */
     static final int CAPACITY = 1000;
 
-    static final int FIXED_WIDTH = 16;
     static final int MAX_FILTERS = 16;
+    private static final int TIME_BYTES = 6;
+    private static final int AMOUNT_BYTES = 6;
 
     private final Section records;
+    private final Section hashes;
     private final ProfileLayout layout;
+    private final int flagBytes;
 
-    EventLog(Section records, ProfileLayout layout) {
+    EventLog(Section records, Section hashes, ProfileLayout layout) {
         this.records = records;
+        this.hashes = hashes;
         this.layout = layout;
+        this.flagBytes = layout.flagBytes();
+    }
+
+    static int width(ProfileLayout layout) {
+        return TIME_BYTES + layout.flagBytes() + AMOUNT_BYTES;
     }
 
     int count() {
@@ -28,19 +38,23 @@ final class EventLog {
     }
 
     long time(int i) {
-        return Bytes.getLong(records.bytes(), records.at(i)) >> 16;
+        return Bytes.getLong(records.bytes(), records.at(i)) << 16 >> 16;
     }
 
     int flags(int i) {
-        return (int) Bytes.getLong(records.bytes(), records.at(i)) & 0xFFFF;
+        int at = records.at(i) + TIME_BYTES;
+        int low = records.bytes()[at] & 0xFF;
+        return flagBytes == 1 ? low : low | (records.bytes()[at + 1] & 0xFF) << 8;
     }
 
     long amount(int i) {
-        return Bytes.getLong(records.bytes(), records.at(i) + 8);
+        return Bytes.getLong48(records.bytes(), records.at(i) + records.width);
     }
 
+    /** 0: the event has no value, or is too old for its values to be kept. */
     int hash(int i, int column) {
-        return Bytes.getInt(records.bytes(), records.at(i) + FIXED_WIDTH + 4 * column);
+        int kept = i - count() + hashes.count();
+        return kept < 0 ? 0 : Bytes.getInt(hashes.bytes(), hashes.at(kept) + 4 * column);
     }
 
     /** The position behind all events at {@code time} or earlier. */
@@ -52,19 +66,47 @@ final class EventLog {
         return position;
     }
 
-    /** {@code hashes}: one for each logged category. */
-    void insert(int position, long time, int flags, long amount, int[] hashes) {
-        int at = position == count() ? records.append() : records.insert(position);
+    /** {@code values}: one for each logged category. */
+    void insert(int position, long time, int flags, long amount, int[] values) {
+        int behind = count() - position;
+        int at = behind == 0 ? records.append() : records.insert(position);
         byte[] bytes = records.bytes();
-        Bytes.putLong(bytes, at, time << 16 | flags & 0xFFFF);
-        Bytes.putLong(bytes, at + 8, amount);
-        for (int c = 0; c < layout.logged().length; c++) {
-            Bytes.putInt(bytes, at + FIXED_WIDTH + 4 * c, hashes[c]);
+        Bytes.putLong48(bytes, at, time);
+        bytes[at + TIME_BYTES] = (byte) flags;
+        if (flagBytes == 2) {
+            bytes[at + TIME_BYTES + 1] = (byte) (flags >> 8);
+        }
+        Bytes.putLong48(bytes, at + TIME_BYTES + flagBytes, amount);
+        if (values.length > 0 && behind <= hashes.count()) {
+            insertHashes(hashes.count() - behind, values);
+        }
+    }
+
+    private void insertHashes(int position, int[] values) {
+        int at = position == hashes.count() ? hashes.append() : hashes.insert(position);
+        for (int c = 0; c < values.length; c++) {
+            Bytes.putInt(hashes.bytes(), at + 4 * c, values[c]);
         }
     }
 
     void dropFirst(int gone) {
         records.dropFirst(gone);
+        int tooMany = hashes.count() - records.count();
+        if (tooMany > 0) {
+            hashes.dropFirst(tooMany);
+        }
+    }
+
+    /** Lets go of the values of events at {@code horizon} or earlier. */
+    void forgetHashes(long horizon) {
+        int kept = hashes.count();
+        int gone = 0;
+        while (gone < kept && time(count() - kept + gone) <= horizon) {
+            gone++;
+        }
+        if (gone > 0) {
+            hashes.dropFirst(gone);
+        }
     }
 
     /** Appends an event of a log with another layout; what that one does not know is empty. */
@@ -76,11 +118,11 @@ final class EventLog {
                 flags |= 1 << f;
             }
         }
-        int[] hashes = new int[layout.logged().length];
-        for (int c = 0; c < hashes.length; c++) {
+        int[] values = new int[layout.logged().length];
+        for (int c = 0; c < values.length; c++) {
             int same = ProfileLayout.indexOf(other.layout.logged(), layout.logged()[c]);
-            hashes[c] = same < 0 ? 0 : other.hash(i, same);
+            values[c] = same < 0 ? 0 : other.hash(i, same);
         }
-        insert(count(), other.time(i), flags, other.amount(i), hashes);
+        insert(count(), other.time(i), flags, other.amount(i), values);
     }
 }

@@ -3,6 +3,7 @@ package io.fraudlake.profile;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.table.api.DataTypes;
+import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
 import org.apache.flink.table.types.logical.LogicalType;
@@ -26,6 +27,14 @@ final class EventRow {
     static final int HASHES = 8;
     static final int FEATURES = 9;
     static final int SOURCE_OFFSET = 14;
+    /** From here on, what the card's own stage fills in. */
+    static final int VERDICT = 18;
+    static final int EPOCH = 18;
+    static final int NUMBER = 19;
+    static final int IS_LATE = 20;
+    static final int IS_DUPLICATE = 21;
+    static final int DUPLICATE_OF_OFFSET = 22;
+    static final int PREVIOUS_TRANSACTION_ID = 23;
 
     /** Name and type of each column, in order. */
     private static final List<DataTypes.Field> FIELDS =
@@ -44,7 +53,19 @@ final class EventRow {
                     DataTypes.FIELD("texts", DataTypes.ARRAY(DataTypes.STRING())),
                     DataTypes.FIELD("raw", DataTypes.BYTES()),
                     DataTypes.FIELD("source_partition", DataTypes.INT()),
-                    DataTypes.FIELD("source_offset", DataTypes.BIGINT()));
+                    DataTypes.FIELD("source_offset", DataTypes.BIGINT()),
+                    DataTypes.FIELD("merchant_key", DataTypes.STRING()),
+                    DataTypes.FIELD("device_key", DataTypes.STRING()),
+                    DataTypes.FIELD("ip_key", DataTypes.STRING()),
+                    DataTypes.FIELD("card_epoch", DataTypes.INT()),
+                    DataTypes.FIELD("card_number", DataTypes.INT()),
+                    DataTypes.FIELD("is_late", DataTypes.BOOLEAN()),
+                    DataTypes.FIELD("is_duplicate", DataTypes.BOOLEAN()),
+                    DataTypes.FIELD("duplicate_of_offset", DataTypes.BIGINT()),
+                    DataTypes.FIELD("previous_transaction_id", DataTypes.STRING()));
+
+    private static final List<String> NAMES =
+            FIELDS.stream().map(DataTypes.AbstractField::getName).toList();
 
     static final int WIDTH = FIELDS.size();
 
@@ -55,11 +76,19 @@ final class EventRow {
     }
 
     /** The row without the column that partitions the stage, which Flink puts in front itself. */
-    static DataType typeWithout(int keyColumn, DataTypes.Field... more) {
+    static DataType typeWithout(int keyColumn) {
         List<DataTypes.Field> fields = new ArrayList<>(FIELDS);
         fields.remove(keyColumn);
-        fields.addAll(List.of(more));
         return row(fields);
+    }
+
+    /** Where a column stands; ValidationException where the row has none of that name. */
+    static int indexOf(String column) {
+        int index = NAMES.indexOf(column);
+        if (index < 0) {
+            throw new ValidationException("no column '" + column + "' in the event row: " + NAMES);
+        }
+        return index;
     }
 
     private static DataType row(List<DataTypes.Field> fields) {

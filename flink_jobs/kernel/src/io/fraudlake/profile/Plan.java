@@ -13,7 +13,7 @@ import org.apache.flink.table.api.ValidationException;
 /** What one stage computes, as the planner wrote it from {@code pipelines/features.toml}. */
 final class Plan {
 
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     enum Aggregate {
         COUNT,
@@ -43,10 +43,22 @@ final class Plan {
             int category,
             boolean excludesCurrent) {}
 
+    /** A filter or category: its name, and where its value stands in the event row. */
+    record Input(String name, int position) {}
+
+    /** The column that the stage is keyed by. */
+    final String key;
+
+    /** True for the card's own stage, which finds repeats and late ones and knows the places. */
+    final boolean isCard;
+
+    /** True when stages behind mix the order of cards, so that each card's rows are numbered. */
+    final boolean isNumbering;
+
     final long horizonMs;
     final int placeFilter;
-    final List<String> filters;
-    final List<String> categories;
+    final List<Input> filters;
+    final List<Input> categories;
     final List<Feature> features;
     private final int fingerprint;
 
@@ -55,23 +67,34 @@ final class Plan {
             throw new ValidationException(
                     "feature plan version must be " + VERSION + ", not " + json.path("version"));
         }
+        key = json.path("key").asText();
+        isCard = "card".equals(json.path("entity").asText());
+        isNumbering = json.path("numbering").asBoolean();
         horizonMs = json.path("horizon_ms").asLong();
         placeFilter = json.path("place_filter").asInt(-1);
-        filters = names(json.path("filters"));
-        categories = names(json.path("categories"));
+        filters = inputs(json.path("filters"));
+        categories = inputs(json.path("categories"));
         if (filters.size() > EventLog.MAX_FILTERS) {
             throw new ValidationException(
                     "a stage can have " + EventLog.MAX_FILTERS + " filters, not " + filters.size());
         }
         features = new ArrayList<>();
         json.path("features").forEach(node -> features.add(feature(node)));
-        fingerprint = json.toString().hashCode();
+        fingerprint =
+                List.of(isNumbering, horizonMs, filterNames(), allCategoryNames(), features)
+                        .toString()
+                        .hashCode();
     }
 
-    private static List<String> names(JsonNode array) {
-        List<String> names = new ArrayList<>();
-        array.forEach(node -> names.add(node.asText()));
-        return names;
+    private static List<Input> inputs(JsonNode array) {
+        List<Input> inputs = new ArrayList<>();
+        array.forEach(
+                node ->
+                        inputs.add(
+                                new Input(
+                                        node.path("name").asText(),
+                                        node.path("position").asInt())));
+        return inputs;
     }
 
     /** Throws ValidationException, with a sentence, for a plan this kernel cannot compute. */
@@ -128,8 +151,27 @@ final class Plan {
         return fingerprint;
     }
 
-    List<String> namesOf(Aggregate aggregate) {
-        return Arrays.stream(categoriesOf(aggregate)).mapToObj(categories::get).toList();
+    private List<String> allCategoryNames() {
+        return categories.stream().map(Input::name).toList();
+    }
+
+    List<String> filterNames() {
+        return filters.stream().map(Input::name).toList();
+    }
+
+    List<String> categoryNamesOf(Aggregate aggregate) {
+        return Arrays.stream(categoriesOf(aggregate))
+                .mapToObj(c -> categories.get(c).name())
+                .toList();
+    }
+
+    /** The longest window of a distinct count: so long the values of events are kept. */
+    long valuesHorizonMs() {
+        return features.stream()
+                .filter(f -> f.aggregate() == Aggregate.DISTINCT)
+                .mapToLong(Feature::windowMs)
+                .max()
+                .orElse(0);
     }
 
     /** Where the features of one kind stand. */

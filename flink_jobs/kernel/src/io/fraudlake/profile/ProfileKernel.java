@@ -10,8 +10,14 @@ import java.util.Arrays;
  */
 public final class ProfileKernel {
 
+    private static final long NO_OFFSET = -1;
+
     private final Plan plan;
+    private final int[] filterPositions;
+    private final int[] categoryPositions;
+    private final long valuesHorizonMs;
     private final int[] sinceLastFeatures;
+    private final int[] distinctFeatures;
     private final int[] seenCategories;
     private final int[] loggedCategories;
     private final int[] loggedHashes;
@@ -21,7 +27,10 @@ public final class ProfileKernel {
     private final EventLog log;
     private final SeenValues[] seen;
 
-    /** What the kernel asks of an event; {@code hashes} holds 0 where a category has no value. */
+    /**
+     * What the kernel asks of an event; {@code flags} and {@code hashes} (0: no value) stand where
+     * the plan's inputs point.
+     */
     public static final class Event {
         public byte[] transactionId;
         public long transactionHash;
@@ -42,11 +51,17 @@ public final class ProfileKernel {
         public boolean isDuplicate;
         public long duplicateOfOffset;
         public byte[] previousTransactionId;
+        public int epoch;
+        public int number;
     }
 
     public ProfileKernel(String planJson) {
         plan = Plan.parse(planJson);
+        filterPositions = plan.filters.stream().mapToInt(Plan.Input::position).toArray();
+        categoryPositions = plan.categories.stream().mapToInt(Plan.Input::position).toArray();
+        valuesHorizonMs = plan.valuesHorizonMs();
         sinceLastFeatures = plan.positionsOf(Plan.Aggregate.SINCE_LAST_MIN);
+        distinctFeatures = plan.positionsOf(Plan.Aggregate.DISTINCT);
         seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN);
         loggedCategories = plan.categoriesOf(Plan.Aggregate.DISTINCT);
         loggedHashes = new int[loggedCategories.length];
@@ -54,7 +69,7 @@ public final class ProfileKernel {
         ProfileLayout layout = ProfileLayout.of(plan);
         state = new ProfileState(layout, windows.size());
         ids = new RecentIds(state.ids);
-        log = new EventLog(state.events, layout);
+        log = new EventLog(state.events, state.hashes, layout);
         seen = Arrays.stream(state.seen).map(SeenValues::new).toArray(SeenValues[]::new);
     }
 
@@ -62,35 +77,52 @@ public final class ProfileKernel {
         return plan.features.size();
     }
 
-    public int categoryCount() {
-        return plan.categories.size();
+    /** The column of the event row that the stage is keyed by. */
+    public String key() {
+        return plan.key;
+    }
+
+    public boolean isCard() {
+        return plan.isCard;
     }
 
     /** The key's bytes after the event: often the same array, changed; null stays for no key. */
     public byte[] process(byte[] stored, Event event, Verdict verdict) {
         if (state.open(stored)) {
             windows.attach(state);
-            windows.rebuild(log, log.count(), state.newest());
+            windows.rebuild(log, state.newest());
             forget(state.newest()); // the longest window may be a shorter one now
         }
         Arrays.fill(verdict.features, Double.NaN);
         verdict.previousTransactionId = null;
         verdict.isLate = event.time < state.newest();
         long newest = Math.max(state.newest(), event.time);
-
-        // A repeat is decided once: it changes nothing, not even what counts as newest.
-        verdict.duplicateOfOffset = ids.offsetOf(event.transactionHash, newest - RecentIds.MEMORY_MS);
-        verdict.isDuplicate = verdict.duplicateOfOffset >= 0;
-        if (verdict.isDuplicate) {
-            return state.bytes;
+        if (plan.isNumbering) {
+            verdict.epoch = state.epoch();
+            verdict.number = state.nextNumber();
         }
+        verdict.duplicateOfOffset = NO_OFFSET;
+        if (plan.isCard) {
+            verdict.duplicateOfOffset =
+                    ids.offsetOf(event.transactionHash, newest - RecentIds.MEMORY_MS);
+        }
+        verdict.isDuplicate = verdict.duplicateOfOffset != NO_OFFSET;
+        // A repeat is decided once: it changes nothing, not even what counts as newest.
+        if (!verdict.isDuplicate) {
+            take(event, verdict, newest);
+        }
+        return state.bytes;
+    }
+
+    private void take(Event event, Verdict verdict, long newest) {
         sinceLast(event, verdict);
         state.setNewest(newest);
-        ids.add(event.transactionHash, newest, event.offset);
+        if (plan.isCard) {
+            ids.add(event.transactionHash, newest, event.offset);
+        }
         windowed(event, verdict, newest);
         travelled(event, verdict);
         firstSeen(event, verdict, newest);
-        return state.bytes;
     }
 
     /** From the newest before; unknown for the first, and for a late one. */
@@ -105,13 +137,13 @@ public final class ProfileKernel {
 
     private void windowed(Event event, Verdict verdict, long newest) {
         for (int c = 0; c < loggedHashes.length; c++) {
-            loggedHashes[c] = shortHash(event.hashes[loggedCategories[c]]);
+            loggedHashes[c] = shortHash(event, loggedCategories[c]);
         }
         windows.attach(state);
-        windows.advance(log, newest);
         if (verdict.isLate) {
             insertLate(event, verdict, newest);
         } else {
+            windows.advance(log, newest);
             windows.readOff(verdict.features, true);
             insert(log.count(), event);
             windows.add(log);
@@ -123,17 +155,29 @@ public final class ProfileKernel {
     /** Decided as of its own time, over what has arrived; then the windows of now hold it too. */
     private void insertLate(Event event, Verdict verdict, long newest) {
         int position = log.positionAfter(event.time);
-        windows.rebuild(log, position, event.time);
-        windows.readOff(verdict.features, true);
+        windows.readOffAsOf(verdict.features, log, position, event.time, false);
         insert(position, event);
-        windows.rebuild(log, position + 1, event.time);
-        windows.readOff(verdict.features, false);
-        windows.rebuild(log, log.count(), newest);
+        windows.addInserted(log, position, newest);
+        windows.readOffAsOf(verdict.features, log, position + 1, event.time, true);
+        if (event.time <= newest - valuesHorizonMs) {
+            for (int feature : distinctFeatures) {
+                verdict.features[feature] = Double.NaN; // no value of its time is kept
+            }
+        }
     }
 
     private void insert(int position, Event event) {
-        log.insert(position, event.time, (int) event.flags, event.amountMinor, loggedHashes);
+        log.insert(position, event.time, localFlags(event), event.amountMinor, loggedHashes);
         windows.attach(state);
+    }
+
+    /** The stage's own filters, gathered from the bits of all. */
+    private int localFlags(Event event) {
+        int flags = 0;
+        for (int f = 0; f < filterPositions.length; f++) {
+            flags |= (int) (event.flags >>> filterPositions[f] & 1) << f;
+        }
+        return flags;
     }
 
     /** Drops what has left the longest window, and the oldest beyond the capacity. */
@@ -146,13 +190,17 @@ public final class ProfileKernel {
             windows.dropFirst(log, gone);
             log.dropFirst(gone);
         }
+        if (loggedHashes.length > 0) {
+            log.forgetHashes(newest - valuesHorizonMs);
+        }
     }
 
     private void travelled(Event event, Verdict verdict) {
         boolean isPlace =
                 event.hasPlace
-                        && (plan.placeFilter < 0 || (event.flags >>> plan.placeFilter & 1) != 0);
-        if (!isPlace) {
+                        && (plan.placeFilter < 0
+                                || (localFlags(event) >>> plan.placeFilter & 1) != 0);
+        if (!plan.isCard || !isPlace) {
             return;
         }
         boolean isOnward = state.hasPlace() && state.placeTime() <= event.time;
@@ -186,7 +234,7 @@ public final class ProfileKernel {
     private void firstSeen(Event event, Verdict verdict, long newest) {
         for (int s = 0; s < seenCategories.length; s++) {
             int category = seenCategories[s];
-            int hash = shortHash(event.hashes[category]);
+            int hash = shortHash(event, category);
             if (hash == 0) {
                 continue;
             }
@@ -201,8 +249,9 @@ public final class ProfileKernel {
         }
     }
 
-    /** 32 bits of a 64-bit hash, never 0 for a value, always 0 for none. */
-    private static int shortHash(long hash) {
+    /** 32 bits of a category's 64-bit hash, never 0 for a value, always 0 for none. */
+    private int shortHash(Event event, int category) {
+        long hash = event.hashes[categoryPositions[category]];
         if (hash == 0) {
             return 0;
         }

@@ -13,9 +13,9 @@ record ProfileLayout(int fingerprint, int[] filters, int[] logged, int[] seen) {
     static ProfileLayout of(Plan plan) {
         return new ProfileLayout(
                 plan.fingerprint(),
-                hashes(plan.filters),
-                hashes(plan.namesOf(Plan.Aggregate.DISTINCT)),
-                hashes(plan.namesOf(Plan.Aggregate.FIRST_SEEN)));
+                hashes(plan.filterNames()),
+                hashes(plan.categoryNamesOf(Plan.Aggregate.DISTINCT)),
+                hashes(plan.categoryNamesOf(Plan.Aggregate.FIRST_SEEN)));
     }
 
     private static int[] hashes(List<String> names) {
@@ -26,8 +26,8 @@ record ProfileLayout(int fingerprint, int[] filters, int[] logged, int[] seen) {
         return filters.length + logged.length + seen.length;
     }
 
-    int eventWidth() {
-        return EventLog.FIXED_WIDTH + 4 * logged.length;
+    int flagBytes() {
+        return filters.length > Byte.SIZE ? 2 : 1;
     }
 
     static int indexOf(int[] names, int name) {

@@ -12,13 +12,14 @@ import java.util.Arrays;
  * <pre>
  * 0 version   1 has place   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
- * 52 sections: place id, recent ids, events, seen ...   then the hashes of the names
+ * 52 number of the card's last row: epoch, number
+ * 60 sections: place id, recent ids, events, hashes, seen ...   then the hashes of the names
  * then the window aggregates, then the sections' records
  * </pre>
  */
 final class ProfileState {
 
-    static final byte VERSION = 1;
+    static final byte VERSION = 2;
 
     /** Stands for "no event yet". */
     static final long NO_TIME = Long.MIN_VALUE;
@@ -27,7 +28,9 @@ final class ProfileState {
     private static final int NEWEST = 8;
     private static final int PLACE = 16;
     private static final int NAME_COUNTS = 40;
-    private static final int SECTIONS = 52;
+    private static final int NUMBER = 52;
+    private static final int SECTIONS = 60;
+    private static final int FIXED_SECTIONS = 4;
 
     private final ProfileLayout layout;
     private final int aggregates;
@@ -37,18 +40,20 @@ final class ProfileState {
     final Section placeId;
     final Section ids;
     final Section events;
+    final Section hashes;
     final Section[] seen;
 
     ProfileState(ProfileLayout layout, int aggregateBytes) {
         this.layout = layout;
         placeId = new Section(this, SECTIONS, 1);
         ids = new Section(this, SECTIONS + Section.ENTRY, RecentIds.WIDTH);
-        events = new Section(this, SECTIONS + 2 * Section.ENTRY, layout.eventWidth());
+        events = new Section(this, SECTIONS + 2 * Section.ENTRY, EventLog.width(layout));
+        hashes = new Section(this, SECTIONS + 3 * Section.ENTRY, 4 * layout.logged().length);
         seen = new Section[layout.seen().length];
         for (int s = 0; s < seen.length; s++) {
-            seen[s] = new Section(this, SECTIONS + (3 + s) * Section.ENTRY, SeenValues.WIDTH);
+            seen[s] = new Section(this, SECTIONS + (FIXED_SECTIONS + s) * Section.ENTRY, SeenValues.WIDTH);
         }
-        int names = SECTIONS + (3 + seen.length) * Section.ENTRY;
+        int names = SECTIONS + (FIXED_SECTIONS + seen.length) * Section.ENTRY;
         aggregates = names + 4 * layout.nameCount();
         bodyStart = aggregates + aggregateBytes;
     }
@@ -77,17 +82,18 @@ final class ProfileState {
         bytes[0] = VERSION;
         Bytes.putInt(bytes, FINGERPRINT, layout.fingerprint());
         Bytes.putLong(bytes, NEWEST, NO_TIME);
+        Bytes.putInt(bytes, NUMBER, 1);
         Bytes.putInt(bytes, NAME_COUNTS, layout.filters().length);
         Bytes.putInt(bytes, NAME_COUNTS + 4, layout.logged().length);
         Bytes.putInt(bytes, NAME_COUNTS + 8, layout.seen().length);
-        int at = SECTIONS + (3 + seen.length) * Section.ENTRY;
+        int at = SECTIONS + (FIXED_SECTIONS + seen.length) * Section.ENTRY;
         for (int[] names : new int[][] {layout.filters(), layout.logged(), layout.seen()}) {
             for (int name : names) {
                 Bytes.putInt(bytes, at, name);
                 at += 4;
             }
         }
-        for (int s = 0; s < 3 + seen.length; s++) {
+        for (int s = 0; s < FIXED_SECTIONS + seen.length; s++) {
             section(s).begin(bodyStart);
         }
     }
@@ -97,7 +103,8 @@ final class ProfileState {
             case 0 -> placeId;
             case 1 -> ids;
             case 2 -> events;
-            default -> seen[s - 3];
+            case 3 -> hashes;
+            default -> seen[s - FIXED_SECTIONS];
         };
     }
 
@@ -110,6 +117,7 @@ final class ProfileState {
         create();
         System.arraycopy(stored, NEWEST, bytes, NEWEST, NAME_COUNTS - NEWEST);
         bytes[1] = stored[1];
+        Bytes.putInt(bytes, NUMBER, Bytes.getInt(stored, NUMBER) + 1);
         copyRecords(old.placeId, placeId);
         copyRecords(old.ids, ids);
         for (int s = 0; s < seen.length; s++) {
@@ -118,8 +126,8 @@ final class ProfileState {
                 copyRecords(old.seen[same], seen[s]);
             }
         }
-        EventLog from = new EventLog(old.events, was);
-        EventLog to = new EventLog(events, layout);
+        EventLog from = new EventLog(old.events, old.hashes, was);
+        EventLog to = new EventLog(events, hashes, layout);
         for (int i = 0; i < from.count(); i++) {
             to.copyFrom(from, i);
         }
@@ -127,7 +135,7 @@ final class ProfileState {
 
     private static int[][] storedNames(byte[] stored) {
         int[][] names = new int[3][];
-        int sections = 3 + Bytes.getInt(stored, NAME_COUNTS + 8);
+        int sections = FIXED_SECTIONS + Bytes.getInt(stored, NAME_COUNTS + 8);
         int at = SECTIONS + sections * Section.ENTRY;
         for (int kind = 0; kind < 3; kind++) {
             names[kind] = new int[Bytes.getInt(stored, NAME_COUNTS + 4 * kind)];
@@ -152,7 +160,7 @@ final class ProfileState {
         System.arraycopy(bytes, at, wider, at + extra, bytes.length - at);
         Arrays.fill(wider, at, at + extra, (byte) 0);
         bytes = wider;
-        for (int s = 0; s < 3 + seen.length; s++) {
+        for (int s = 0; s < FIXED_SECTIONS + seen.length; s++) {
             Section section = section(s);
             if (section.isBehind(entry)) {
                 section.begin(section.offset() + extra);
@@ -166,6 +174,18 @@ final class ProfileState {
 
     void setNewest(long time) {
         Bytes.putLong(bytes, NEWEST, time);
+    }
+
+    /** How often the plan has changed for this key; 1 at first. */
+    int epoch() {
+        return Bytes.getInt(bytes, NUMBER);
+    }
+
+    /** 1, 2, 3 ... within the epoch. */
+    int nextNumber() {
+        int number = Bytes.getInt(bytes, NUMBER + 4) + 1;
+        Bytes.putInt(bytes, NUMBER + 4, number);
+        return number;
     }
 
     boolean hasPlace() {

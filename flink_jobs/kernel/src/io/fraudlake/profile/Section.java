@@ -13,6 +13,9 @@ final class Section {
     /** Bytes of a section's entry in the header: offset, capacity, start, count. */
     static final int ENTRY = 16;
 
+    /** One part in so many is spare: less would move bytes more often, more would fill the state. */
+    private static final int SLACK = 8;
+
     private final ProfileState state;
     private final int entry;
     final int width;
@@ -90,13 +93,13 @@ final class Section {
         if ((start + count + more) * width <= capacity) {
             return;
         }
-        if (start > count / 4 && (count + more) * width <= capacity) {
+        if (start > count / SLACK && (count + more) * width <= capacity) {
             int from = at(0);
             System.arraycopy(state.bytes, from, state.bytes, offset(), count * width);
             setStart(0);
             return;
         }
-        int extra = Math.max(more, count / 3) * width;
+        int extra = Math.max(more, count / SLACK) * width;
         state.widen(entry, offset() + capacity, extra);
         Bytes.putInt(state.bytes, entry + 4, capacity + extra);
     }

@@ -1,4 +1,4 @@
-package io.fraudlake.alert;
+package io.fraudlake.decision;
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;

@@ -1,4 +1,4 @@
-package io.fraudlake.alert;
+package io.fraudlake.decision;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;

@@ -1,9 +1,5 @@
-package io.fraudlake.alert;
+package io.fraudlake.decision;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -16,10 +12,8 @@ import java.util.List;
  */
 public final class AlertKernel {
 
-    private static final int ID_DIGITS = 32;
-
     private final long windowMs;
-    private final MessageDigest digest;
+    private final Ids ids = new Ids();
 
     /** A decision in band review or block. */
     public record Flagged(
@@ -33,11 +27,6 @@ public final class AlertKernel {
 
     public AlertKernel(long windowMs) {
         this.windowMs = windowMs;
-        try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException error) {
-            throw new IllegalStateException("every JVM has SHA-256", error);
-        }
     }
 
     /** The alert that {@code flagged} belongs to, with it; {@code open} (null: none) is changed. */
@@ -61,16 +50,9 @@ public final class AlertKernel {
 
     private OpenAlert begin(String cardId, Flagged flagged) {
         return new OpenAlert(
-                alertId(cardId, flagged.transactionId()),
+                ids.alert(cardId, flagged.transactionId()),
                 flagged.decisionId(),
                 flagged.transactionId(),
                 flagged.eventTime());
-    }
-
-    /** The recipe of {@code pipelines/ids.py}. */
-    private String alertId(String cardId, String transactionId) {
-        String parts = "alert\n" + cardId + "\n" + transactionId;
-        byte[] hash = digest.digest(parts.getBytes(StandardCharsets.UTF_8));
-        return HexFormat.of().formatHex(hash).substring(0, ID_DIGITS);
     }
 }
