@@ -88,6 +88,8 @@ def _configure(
         "restart-strategy.exponential-delay.backoff-multiplier": "2.0",
         "restart-strategy.exponential-delay.reset-backoff-threshold": "2 min",
         "table.local-time-zone": "UTC",
+        # A quiet partition, or quiet customers, must not keep idle keys alive: no more is timed.
+        "table.exec.source.idle-timeout": "10 s",
     }
     if savepoint is not None:
         values["execution.state-recovery.path"] = savepoint

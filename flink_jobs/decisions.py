@@ -20,26 +20,6 @@ if TYPE_CHECKING:
 
 PLAN_VERSION = 1
 JUDGEMENT = "io.fraudlake.decision.Judgement"
-FIRED_COLUMNS = (
-    "card_id",
-    "customer_id",
-    "transaction_id",
-    "event_time",
-    "amount_minor",
-    "reasons",
-    "features",
-    "raw",
-    "source_partition",
-    "source_offset",
-    "card_epoch",
-    "card_number",
-    "is_late",
-    "is_duplicate",
-    "duplicate_of_offset",
-    "previous_transaction_id",
-)
-"""The row that the last stage takes, in the order of ``FiredRow.java``."""
-
 _REASON = "ROW<`observed` DOUBLE, `limit` DOUBLE, `because` STRING>"
 
 
@@ -59,11 +39,7 @@ def decision_steps(plan: DecisionPlan) -> list[str]:
     """The steps of the ``WITH`` behind ``named``."""
     reasons = [_reason(rule) for rule in plan.compiled.rules]
     array = f"ARRAY[\n    {', '.join(reasons)}]" if reasons else f"CAST(NULL AS ARRAY<{_REASON}>)"
-    columns = [
-        f"{array} AS `reasons`" if name == "reasons" else f"`{name}`" for name in FIRED_COLUMNS
-    ]
-    body = ",\n  ".join(columns)
-    return [f"fired AS (SELECT\n  {body}\nFROM named)"]
+    return [f"fired AS (SELECT `card_id`, `customer_id`, `event`,\n  {array} AS `reasons`\nFROM named)"]
 
 
 def insert_outbox(plan: DecisionPlan, steps: Sequence[str]) -> str:

@@ -30,35 +30,28 @@ if TYPE_CHECKING:
 EVENT_COLUMNS = (
     "card_id",
     "customer_id",
-    "transaction_id",
-    "event_time",
-    "amount_minor",
-    "flags",
-    "latitude",
-    "longitude",
-    "hashes",
-    "features",
-    "numbers",
-    "texts",
-    "raw",
-    "source_partition",
-    "source_offset",
     "merchant_key",
     "device_key",
     "ip_key",
-    "card_epoch",
-    "card_number",
-    "is_late",
-    "is_duplicate",
-    "duplicate_of_offset",
-    "previous_transaction_id",
+    "event_time",
+    "event",
 )
 """The row that travels through the stages, in the order of ``EventRow.java``."""
 
 _OPTIONAL_KEYS: tuple[Entity, ...] = ("device", "ip")
 """A transaction may have none; its row then goes where its card goes."""
 
-PROFILES = "io.fraudlake.profile"
+JAVA = "io.fraudlake"
+FUNCTIONS = {
+    "f_event": f"{JAVA}.event.PackEvent",
+    "f_feature": f"{JAVA}.event.EventFeature",
+    "f_number": f"{JAVA}.event.EventNumber",
+    "f_text": f"{JAVA}.event.EventText",
+    "f_base_amount": f"{JAVA}.event.EventAmount",
+    "f_is_duplicate": f"{JAVA}.event.EventIsDuplicate",
+    "f_profile": f"{JAVA}.profile.Profile",
+    "f_judgement": JUDGEMENT,
+}
 
 # A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
 _TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
@@ -164,9 +157,9 @@ def _feature_kinds(stages: Sequence[Stage]) -> list[str]:
 
 
 def _functions(*, has_customers: bool) -> list[str]:
-    functions = {"f_profile": f"{PROFILES}.Profile", "f_judgement": JUDGEMENT}
+    functions = dict(FUNCTIONS)
     if has_customers:
-        functions["f_customer_attributes"] = f"{PROFILES}.CustomerProfile"
+        functions["f_customer_attributes"] = f"{JAVA}.profile.CustomerAttributes"
     return [
         f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{kind}' LANGUAGE JAVA"
         for name, kind in functions.items()
@@ -203,29 +196,32 @@ def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     hashes = [f"`{name}_hash`" for name in stages[0].all_categories]
     numbers = [f"`{column.name}`" for column in used if column.type == "number"]
     texts = [f"`{column.name}`" for column in used if column.type == "text"]
-    values = {
-        "amount_minor": "`base_amount_minor`",
-        "flags": " + ".join(flags) or "CAST(0 AS BIGINT)",
-        "hashes": _array(hashes, "BIGINT"),
-        "features": "CAST(NULL AS ARRAY<DOUBLE>)",
-        "numbers": _array(numbers, "DOUBLE"),
-        "texts": _array(texts, "STRING"),
-        **_keys(stages),
-        **{name: f"CAST(NULL AS {kind})" for name, kind in _VERDICT_TYPES.items()},
-    }
-    columns = [f"{values.get(name, f'`{name}`')} AS `{name}`" for name in EVENT_COLUMNS]
+    features = sum(len(stage.features) for stage in stages)
+    arguments = [
+        "`event_time`",
+        "`base_amount_minor`",
+        " + ".join(flags) or "CAST(0 AS BIGINT)",
+        "`latitude`",
+        "`longitude`",
+        "`source_partition`",
+        "`source_offset`",
+        _array(hashes, "BIGINT"),
+        _array(numbers, "DOUBLE"),
+        str(features),
+        "`transaction_id`",
+        _array(texts, "STRING"),
+        "`raw`",
+    ]
+    keys = _keys(stages)
+    columns = [
+        "`card_id`",
+        "`customer_id`",
+        *(f"{keys[name]} AS `{name}`" for name in keys),
+        "`event_time`",
+        f"f_event({', '.join(arguments)}) AS `event`",
+    ]
     body = ",\n  ".join(columns)
     return f"CREATE TEMPORARY VIEW events AS SELECT\n  {body}\nFROM arrived WHERE `reason` IS NULL"
-
-
-_VERDICT_TYPES = {
-    "card_epoch": "INT",
-    "card_number": "INT",
-    "is_late": "BOOLEAN",
-    "is_duplicate": "BOOLEAN",
-    "duplicate_of_offset": "BIGINT",
-    "previous_transaction_id": "STRING",
-}
 
 
 def _keys(stages: Sequence[Stage]) -> dict[str, str]:
@@ -254,15 +250,20 @@ def _stage_steps(stages: Sequence[Stage]) -> list[str]:
     """
     steps: list[str] = []
     source = "events"
-    columns = ", ".join(f"`{name}`" for name in EVENT_COLUMNS)
+    # Behind a stage the time is that of its timers; the row's own has become a plain value.
+    columns = ", ".join(
+        "`rowtime` AS `event_time`" if name == "event_time" else f"`{name}`"
+        for name in EVENT_COLUMNS
+    )
     for number, stage in enumerate(stages, start=1):
         rows = f"r => TABLE {source} PARTITION BY `{KEYS[stage.entity]}`"
-        plan = f"plan => {quote(stage.plan_json())}, uid => {quote(stage.uid)}"
+        rest = f"plan => {quote(stage.plan_json())}, uid => {quote(stage.uid)}"
         if stage.is_attributes:
             customers = "customers => TABLE customer_profiles PARTITION BY `customer_id`"
-            call = f"f_customer_attributes({rows}, {customers}, {plan})"
+            times = "on_time => DESCRIPTOR(event_time, kafka_time)"
+            call = f"f_customer_attributes({rows}, {customers}, {times}, {rest})"
         else:
-            call = f"f_profile({rows}, {plan})"
+            call = f"f_profile({rows}, on_time => DESCRIPTOR(event_time), {rest})"
         source = "profiled" if number == len(stages) else f"with_{stage.uid.replace('-', '_')}"
         steps.append(f"{source} AS (SELECT\n  {columns}\nFROM {call})")
     return steps
@@ -274,6 +275,7 @@ def _customer_profiles() -> str:
         "CREATE TEMPORARY VIEW customer_profiles AS SELECT\n"
         "  COALESCE(`customer_id`, DECODE(`record_key`, 'UTF-8')) AS `customer_id`,\n"
         "  `updated_at`,\n"
+        "  `kafka_time`,\n"
         "  ARRAY[`max_speed_kmh`, `home_latitude`, `home_longitude`] AS `attributes`\n"
         f"FROM customers WHERE `fault` IS NULL OR {_TOMBSTONE}"
     )
@@ -284,18 +286,14 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     numbers = [column.name for column in used if column.type == "number"]
     texts = [column.name for column in used if column.type == "text"]
     columns = [
-        *(f"`features`[{i}] AS `{name}`" for i, name in enumerate(features, start=1)),
-        *(f"`numbers`[{i}] AS `{name}`" for i, name in enumerate(numbers, start=1)),
-        *(f"`texts`[{i}] AS `{name}`" for i, name in enumerate(texts, start=1)),
-        "CAST(`amount_minor` AS DOUBLE) / 1e2 AS `base_amount`",
+        *(f"f_feature(`event`, {i}) AS `{name}`" for i, name in enumerate(features)),
+        *(f"f_number(`event`, {i}) AS `{name}`" for i, name in enumerate(numbers)),
+        *(f"f_text(`event`, {i}) AS `{name}`" for i, name in enumerate(texts)),
+        "f_base_amount(`event`) AS `base_amount`",
+        "f_is_duplicate(`event`) AS `is_duplicate`",
     ]
-    # `latitude` and `longitude` stand in the event row already, under their own names.
-    body = ",\n  ".join(
-        item for item in columns if not item.endswith(("`latitude`", "`longitude`"))
-    )
-    dropped = ("numbers", "texts", "hashes", "flags", "merchant_key", "device_key", "ip_key")
-    rest = ", ".join(f"`{name}`" for name in EVENT_COLUMNS if name not in dropped)
-    return f"named AS (SELECT\n  {rest},\n  {body}\nFROM profiled)"
+    body = ",\n  ".join(["`card_id`, `customer_id`, `event`", *columns])
+    return f"named AS (SELECT\n  {body}\nFROM profiled)"
 
 
 def _insert_dead_letters(settings: Settings, *, has_customers: bool) -> str:

@@ -122,12 +122,14 @@ def customers(kafka: KafkaSettings, *, group: str) -> str:
             Column(name="record_key", type="BYTES"),
             Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
             Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
+            Column(name="kafka_time", type="TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"),
         ],
         {
             **_source(kafka, kafka.topics().customers.name, f"{group}-customers"),
             "scan.startup.mode": "earliest-offset",
             "value.fraudlake.contract": "customer",
         },
+        watermark="`kafka_time` AS `kafka_time`",
     )
 
 

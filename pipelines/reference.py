@@ -21,7 +21,9 @@ are the semantics:
     card's last place in time (of one instant: the last to arrive) to this one; there is none back
     in time. Speed counts at least a minute.
 8.  Amounts are whole minor units of the base currency; features show major units.
-9.  A customer, merchant, device or network address stores the events of all its cards just so, in
+9.  What was idle for longer than it remembers anything is forgotten whole: a card after 180 days,
+    the others after their longest window.
+10. A customer, merchant, device or network address stores the events of all its cards just so, in
     the order in which they came to it, and without repeats. That order is not decided by any one
     card's partition; the order given here is one of those that may be.
 """
@@ -113,18 +115,29 @@ def decide_stream(
     histories: _Histories = defaultdict(list)
     decided = []
     for arrival in arrivals:
+        _forget(histories, arrival.transaction, [card_stage(stages)])
         history = histories["card", arrival.transaction.card_id]
         event = _event(arrival, history, card_stage(stages), fx)
         first = _first_of(event, history)
         if first is not None:
             decided.append(_repeat(event, first, history, stages))
             continue
+        _forget(histories, arrival.transaction, stages)
         customer = (customers or {}).get(arrival.transaction.customer_id)
         decided.append(_decide(event, histories, stages, customer, ruleset))
         for stage in stages:
             if (key := _key(stage, event)) is not None:
                 histories[key].append(event)
     return decided
+
+
+def _forget(histories: _Histories, transaction: Transaction, stages: Sequence[Stage]) -> None:
+    """Drops the histories of what was idle for too long before this transaction."""
+    for stage in (stage for stage in stages if not stage.is_attributes):
+        history = histories[stage.entity, str(getattr(transaction, KEY_COLUMNS[stage.entity]))]
+        newest = max((event.time for event in history), default=transaction.event_time_ms)
+        if transaction.event_time_ms > newest + stage.forget_after_ms:
+            history.clear()
 
 
 def _key(stage: Stage, event: _Event) -> tuple[str, str] | None:

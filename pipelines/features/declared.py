@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipelines.columns import Column, transaction_columns
@@ -69,15 +70,17 @@ class Features:
         stages = [stage for stage in drafts if stage.features or stage.entity == "card"]
         if any(stage.mixes_cards for stage in stages):
             stages = [replace(stage, is_numbering=stage.entity == "card") for stage in stages]
+        behind = list(accumulate((len(stage.features) for stage in stages), initial=0))
         return tuple(
             replace(
                 stage,
+                first_feature=first,
                 all_filters=_in_use(self.filters, [stage.filters for stage in stages]),
                 all_categories=tuple(
                     name for name in CATEGORIES if any(name in item.categories for item in stages)
                 ),
             )
-            for stage in stages
+            for first, stage in zip(behind, stages, strict=False)
         )
 
     def _stage(self, entity: Entity, chosen: list[Feature], *, is_attributes: bool) -> Stage:

@@ -19,6 +19,8 @@ Kind = Literal["count", "money", "number"]
 Entity = Literal["customer", "card", "merchant", "device", "ip"]
 
 PLAN_VERSION = 2
+CARD_MEMORY_MS = 180 * 86_400_000
+"""Longer than any window, so that a card's last place and use are known when it wakes up."""
 KEY_COLUMNS: dict[Entity, str] = {
     "customer": "customer_id",
     "card": "card_id",
@@ -85,6 +87,8 @@ class Stage:
     """The filters of all stages, in the order of their bits in the event row."""
     all_categories: tuple[str, ...] = ()
     """The categories of all stages, in the order of their hashes in the event row."""
+    first_feature: int = 0
+    """Where the stage's features stand among those of all stages."""
     is_numbering: bool = False
     """Set on the card's stage where stages behind it mix the order of its records."""
 
@@ -103,6 +107,11 @@ class Stage:
     def horizon_ms(self) -> int:
         """The longest window: how far back the stage remembers events."""
         return max((feature.window_ms for feature in self.features), default=0)
+
+    @property
+    def forget_after_ms(self) -> int:
+        """A key that was idle for longer is forgotten, in event time."""
+        return CARD_MEMORY_MS if self.entity == "card" else self.horizon_ms
 
     def meaning(self) -> list[Any]:
         """What decides the values of all its features."""
@@ -126,7 +135,9 @@ class Stage:
     def _history(self) -> dict[str, Any]:
         filters = [item.name for item in self.filters]
         return {
+            "first_feature": self.first_feature,
             "numbering": self.is_numbering,
+            "forget_after_ms": self.forget_after_ms,
             "horizon_ms": self.horizon_ms,
             "filters": _inputs(filters, self.all_filters),
             "categories": _inputs(self.categories, self.all_categories),

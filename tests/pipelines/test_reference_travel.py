@@ -71,9 +71,11 @@ def test_of_two_places_at_one_instant_the_last_to_arrive_is_left_from() -> None:
     assert decide(*uses)[2].previous_transaction_id == "b"
 
 
-def test_last_place_is_not_bound_by_any_window() -> None:
-    uses = [use("a", 0, **BERLIN), use("b", 400 * DAY, **PARIS)]
-    assert travel(*uses)[1][1] == 400 * 24 * 60
+def test_last_place_is_known_until_the_card_is_forgotten_after_180_idle_days() -> None:
+    uses = [use("a", 0, **BERLIN), use("b", 180 * DAY, **PARIS)]
+    assert travel(*uses)[1][1] == 180 * 24 * 60
+    later = [use("a", 0, **BERLIN), use("b", 180 * DAY + 1, **PARIS)]
+    assert travel(*later)[1][1] is None
 
 
 @pytest.mark.parametrize(

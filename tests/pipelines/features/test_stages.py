@@ -35,7 +35,7 @@ def test_plans_are_the_literals_that_the_kernel_reads() -> None:
         '[{"name":"customer_max_speed_kmh","field":"max_speed_kmh"}]}'
     )
     assert card.plan_json() == (
-        '{"version":2,"entity":"card","key":"card_id","numbering":false,"horizon_ms":2592000000,'
+        '{"version":2,"entity":"card","key":"card_id","first_feature":1,"numbering":false,"forget_after_ms":15552000000,"horizon_ms":2592000000,'
         '"filters":[{"name":"spending","position":0},{"name":"card_present","position":1}],'
         '"categories":[{"name":"merchant_id","position":0},{"name":"device_id","position":1}],'
         '"place_filter":1,"features":['
@@ -55,7 +55,7 @@ def test_card_stage_is_there_without_features_and_knows_what_a_place_is() -> Non
     (card,) = FEATURES.select(["amount"])
     # Were places not told apart now, a rule set with travel would later start from a wrong one.
     assert card.plan_json() == (
-        '{"version":2,"entity":"card","key":"card_id","numbering":false,"horizon_ms":0,'
+        '{"version":2,"entity":"card","key":"card_id","first_feature":0,"numbering":false,"forget_after_ms":15552000000,"horizon_ms":0,'
         '"filters":[{"name":"card_present","position":0}],"categories":[],'
         '"place_filter":0,"features":[]}'
     )

@@ -8,15 +8,19 @@ import org.apache.flink.table.types.inference.StateTypeStrategy;
 import org.apache.flink.table.types.inference.TypeStrategies;
 
 /**
- * What every stage keeps of a key: bytes of its own layout, under {@link #WHOLE}.
+ * What every stage keeps of a key: bytes of its own layout, under {@link #WHOLE}, and what is not of one
+ * piece with them.
  *
- * <p>A map, whose further keys are free for a split into parts. A time to live of zero leaves
+ * <p>A time to live of zero leaves
  * Flink's own expiry out of it: that runs on the wall clock, and its wrapper costs more than the
  * stage.
  */
 public final class KeyState {
 
     public static final Integer WHOLE = 0;
+
+    /** Of a card: the number of its newest row, four bytes, and never forgotten. */
+    public static final Integer NUMBER = -1;
 
     private KeyState() {}
 

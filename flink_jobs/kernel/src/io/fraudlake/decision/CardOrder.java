@@ -1,5 +1,7 @@
 package io.fraudlake.decision;
 
+import io.fraudlake.event.Bytes;
+import io.fraudlake.event.EventBytes;
 import java.io.IOException;
 import java.util.function.Consumer;
 import org.apache.flink.core.memory.DataInputDeserializer;
@@ -12,13 +14,13 @@ import org.apache.flink.table.types.logical.RowType;
 /**
  * Gives the rows of a card in the order of their numbers, however they come.
  *
- * <p>The card's own stage numbers them 1, 2, 3 ... within an epoch, which begins anew when the plan
- * changes. A row that came too early waits in the state, under its number; all numbers of a card
- * come, because nothing between the stages drops a row, and a savepoint leaves none on the way.
+ * <p>The card's own stage numbers them 1, 2, 3 ... for good. A row that came too early waits in the
+ * state, under its number; all numbers of a card come, because nothing between the stages drops a
+ * row, and no checkpoint is taken while one is on its way.
  */
 final class CardOrder {
 
-    /** Epoch and number of the row that is due; the keys above 0 hold the rows that wait. */
+    /** The number of the row that is due; the keys above 0 hold the rows that wait. */
     private static final Integer DUE = -1;
 
     private final RowDataSerializer serializer;
@@ -31,9 +33,9 @@ final class CardOrder {
 
     /** Hands on every row that is due now: none, this one, or this one and those behind it. */
     void take(MapView<Integer, byte[]> state, RowData row, Consumer<RowData> next) throws Exception {
-        int epoch = row.getInt(FiredRow.EPOCH);
-        int number = row.getInt(FiredRow.NUMBER);
-        int due = due(state.get(DUE), epoch);
+        int number = EventBytes.number(row.getBinary(FiredRow.EVENT));
+        byte[] stored = state.get(DUE);
+        int due = stored == null ? 1 : Bytes.getInt(stored, 0);
         if (number != due) {
             state.put(number, bytes(row));
             return;
@@ -45,19 +47,9 @@ final class CardOrder {
             state.remove(due);
             due++;
         }
-        state.put(DUE, encode(epoch, due));
-    }
-
-    private static int due(byte[] stored, int epoch) {
-        return stored == null || (int) (decode(stored) >>> 32) < epoch ? 1 : (int) decode(stored);
-    }
-
-    private static byte[] encode(int epoch, int due) {
-        return java.nio.ByteBuffer.allocate(Long.BYTES).putInt(epoch).putInt(due).array();
-    }
-
-    private static long decode(byte[] stored) {
-        return java.nio.ByteBuffer.wrap(stored).getLong();
+        byte[] behind = new byte[Integer.BYTES];
+        Bytes.putInt(behind, 0, due);
+        state.put(DUE, behind);
     }
 
     private byte[] bytes(RowData row) throws IOException {

@@ -1,6 +1,9 @@
 package io.fraudlake.decision;
 
 import io.fraudlake.KeyState;
+import io.fraudlake.event.EventBytes;
+import io.fraudlake.event.FeatureArray;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -35,6 +38,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     private transient AlertKernel alerts;
     private transient Ids ids;
     private transient CardOrder order;
+    private transient FeatureArray features;
     private transient StringData[] ruleIds;
     private transient boolean[] fired;
     private transient StringData decisionsTopic;
@@ -80,6 +84,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
         plan = JudgementPlan.parse(text);
         alerts = new AlertKernel(plan.alertWindowMs);
         ids = new Ids();
+        features = new FeatureArray();
         order = new CardOrder((RowType) FiredRow.type().getLogicalType());
         ruleIds =
                 plan.rules.stream()
@@ -94,6 +99,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     }
 
     private void judge(RowData r) {
+        byte[] event = r.getBinary(FiredRow.EVENT);
         ArrayData reasons = r.getArray(FiredRow.REASONS);
         ArrayData firedIds = readFired(reasons);
         double score = plan.score(fired);
@@ -101,11 +107,11 @@ public final class Judgement extends ProcessTableFunction<RowData> {
         String decisionId =
                 ids.decision(
                         plan.transactionsTopic,
-                        r.getInt(FiredRow.SOURCE_PARTITION),
-                        r.getLong(FiredRow.SOURCE_OFFSET));
-        GenericRowData decision = decision(r, decisionId, score, band, firedIds);
+                        EventBytes.partition(event),
+                        EventBytes.offset(event));
+        GenericRowData decision = decision(event, decisionId, score, band, firedIds);
         if (band != Band.ALLOW) {
-            OpenAlert alert = take(r, decisionId, score, band, reasons);
+            OpenAlert alert = take(r, event, decisionId, score, band, reasons);
             decision.setField(DecisionRow.ALERT_ID, StringData.fromString(alert.alertId));
             collect(decision);
             decision.setField(DecisionRow.TOPIC, alertsTopic);
@@ -130,48 +136,52 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     }
 
     private GenericRowData decision(
-            RowData r, String decisionId, double score, Band band, ArrayData firedIds) {
+            byte[] event, String decisionId, double score, Band band, ArrayData firedIds) {
         GenericRowData row = new GenericRowData(DecisionRow.WIDTH);
         row.setField(DecisionRow.TOPIC, decisionsTopic);
         row.setField(DecisionRow.DECISION_ID, StringData.fromString(decisionId));
-        row.setField(DecisionRow.TRANSACTION, r.getBinary(FiredRow.RAW));
-        row.setField(DecisionRow.BASE_AMOUNT, r.getLong(FiredRow.AMOUNT_MINOR) / 100.0);
+        row.setField(DecisionRow.TRANSACTION, EventBytes.raw(event));
+        row.setField(DecisionRow.BASE_AMOUNT, EventBytes.amountMinor(event) / 100.0);
         row.setField(DecisionRow.BASE_CURRENCY, baseCurrency);
-        row.setField(DecisionRow.FEATURES, r.getArray(FiredRow.FEATURES));
+        row.setField(DecisionRow.FEATURES, features.of(event));
         row.setField(DecisionRow.SCORE, score);
         row.setField(DecisionRow.BAND, band.text);
         row.setField(DecisionRow.RULES_FIRED, firedIds);
         row.setField(DecisionRow.RULESET, ruleset);
-        row.setField(DecisionRow.IS_LATE, r.getBoolean(FiredRow.IS_LATE));
-        row.setField(DecisionRow.IS_DUPLICATE, r.getBoolean(FiredRow.IS_DUPLICATE));
-        if (!r.isNullAt(FiredRow.DUPLICATE_OF_OFFSET)) {
-            row.setField(
-                    DecisionRow.DUPLICATE_OF_OFFSET, r.getLong(FiredRow.DUPLICATE_OF_OFFSET));
+        row.setField(DecisionRow.IS_LATE, EventBytes.isLate(event));
+        row.setField(DecisionRow.IS_DUPLICATE, EventBytes.isDuplicate(event));
+        if (EventBytes.isDuplicate(event)) {
+            row.setField(DecisionRow.DUPLICATE_OF_OFFSET, EventBytes.firstOffset(event));
         }
-        if (!r.isNullAt(FiredRow.PREVIOUS_TRANSACTION_ID)) {
+        byte[] previousId = EventBytes.previousId(event);
+        if (previousId != null) {
             row.setField(
-                    DecisionRow.PREVIOUS_TRANSACTION_ID,
-                    r.getString(FiredRow.PREVIOUS_TRANSACTION_ID));
+                    DecisionRow.PREVIOUS_TRANSACTION_ID, StringData.fromBytes(previousId));
         }
         row.setField(
                 DecisionRow.SOURCE,
                 GenericRowData.of(
                         transactionsTopic,
-                        r.getInt(FiredRow.SOURCE_PARTITION),
-                        r.getLong(FiredRow.SOURCE_OFFSET)));
+                        EventBytes.partition(event),
+                        EventBytes.offset(event)));
         row.setField(
                 DecisionRow.DECIDED_AT, TimestampData.fromEpochMillis(System.currentTimeMillis()));
         return row;
     }
 
     private OpenAlert take(
-            RowData r, String decisionId, double score, Band band, ArrayData reasons) {
+            RowData r,
+            byte[] event,
+            String decisionId,
+            double score,
+            Band band,
+            ArrayData reasons) {
         AlertKernel.Flagged flagged =
                 new AlertKernel.Flagged(
                         decisionId,
-                        r.getString(FiredRow.TRANSACTION_ID).toString(),
-                        r.getTimestamp(FiredRow.EVENT_TIME, 3).getMillisecond(),
-                        r.getLong(FiredRow.AMOUNT_MINOR),
+                        new String(EventBytes.transactionId(event), StandardCharsets.UTF_8),
+                        EventBytes.time(event),
+                        EventBytes.amountMinor(event),
                         score,
                         band == Band.BLOCK,
                         reasons(reasons));

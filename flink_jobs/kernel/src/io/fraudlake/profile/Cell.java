@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
 import java.math.BigInteger;
 import java.util.Arrays;
 

@@ -1,5 +1,7 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
+
 /**
  * The events of one key within the longest window, oldest first; at most {@link #CAPACITY}.
  *

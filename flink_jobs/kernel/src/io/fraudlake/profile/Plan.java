@@ -55,6 +55,12 @@ final class Plan {
     /** True when stages behind mix the order of cards, so that each card's rows are numbered. */
     final boolean isNumbering;
 
+    /** Where the stage's features stand among those of all stages. */
+    final int firstFeature;
+
+    /** A key that was idle for longer is forgotten, in event time. */
+    final long forgetAfterMs;
+
     final long horizonMs;
     final int placeFilter;
     final List<Input> filters;
@@ -70,6 +76,8 @@ final class Plan {
         key = json.path("key").asText();
         isCard = "card".equals(json.path("entity").asText());
         isNumbering = json.path("numbering").asBoolean();
+        firstFeature = json.path("first_feature").asInt();
+        forgetAfterMs = json.path("forget_after_ms").asLong();
         horizonMs = json.path("horizon_ms").asLong();
         placeFilter = json.path("place_filter").asInt(-1);
         filters = inputs(json.path("filters"));
@@ -81,7 +89,7 @@ final class Plan {
         features = new ArrayList<>();
         json.path("features").forEach(node -> features.add(feature(node)));
         fingerprint =
-                List.of(isNumbering, horizonMs, filterNames(), allCategoryNames(), features)
+                List.of(horizonMs, filterNames(), allCategoryNames(), features)
                         .toString()
                         .hashCode();
     }

@@ -51,8 +51,6 @@ public final class ProfileKernel {
         public boolean isDuplicate;
         public long duplicateOfOffset;
         public byte[] previousTransactionId;
-        public int epoch;
-        public int number;
     }
 
     public ProfileKernel(String planJson) {
@@ -67,7 +65,7 @@ public final class ProfileKernel {
         loggedHashes = new int[loggedCategories.length];
         windows = new WindowAggregates(plan, loggedCategories);
         ProfileLayout layout = ProfileLayout.of(plan);
-        state = new ProfileState(layout, windows.size());
+        state = new ProfileState(layout, windows.size(), plan.forgetAfterMs);
         ids = new RecentIds(state.ids);
         log = new EventLog(state.events, state.hashes, layout);
         seen = Arrays.stream(state.seen).map(SeenValues::new).toArray(SeenValues[]::new);
@@ -86,6 +84,16 @@ public final class ProfileKernel {
         return plan.isCard;
     }
 
+    /** Whether the rows of each card are numbered, for stages that mix them. */
+    public boolean isNumbering() {
+        return plan.isNumbering;
+    }
+
+    /** Where the stage's features begin among those of all stages. */
+    public int firstFeature() {
+        return plan.firstFeature;
+    }
+
     /** The key's bytes after the event: often the same array, changed; null stays for no key. */
     public byte[] process(byte[] stored, Event event, Verdict verdict) {
         if (state.open(stored)) {
@@ -93,14 +101,14 @@ public final class ProfileKernel {
             windows.rebuild(log, state.newest());
             forget(state.newest()); // the longest window may be a shorter one now
         }
+        if (state.newest() != ProfileState.NO_TIME
+                && event.time > state.newest() + plan.forgetAfterMs) {
+            state.forget();
+        }
         Arrays.fill(verdict.features, Double.NaN);
         verdict.previousTransactionId = null;
         verdict.isLate = event.time < state.newest();
         long newest = Math.max(state.newest(), event.time);
-        if (plan.isNumbering) {
-            verdict.epoch = state.epoch();
-            verdict.number = state.nextNumber();
-        }
         verdict.duplicateOfOffset = NO_OFFSET;
         if (plan.isCard) {
             verdict.duplicateOfOffset =
@@ -112,6 +120,18 @@ public final class ProfileKernel {
             take(event, verdict, newest);
         }
         return state.bytes;
+    }
+
+    /** Marks the key as one whose timer is set; true when it was not yet. */
+    public boolean wantsTimer() {
+        boolean isNew = !state.hasTimer();
+        state.setTimer();
+        return isNew;
+    }
+
+    /** When a key has nothing left that an event could ask for, if none comes before. */
+    public static long idleAt(byte[] stored) {
+        return ProfileState.idleAt(stored);
     }
 
     private void take(Event event, Verdict verdict, long newest) {

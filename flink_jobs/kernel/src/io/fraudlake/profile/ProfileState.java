@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 
 /**
@@ -10,10 +11,10 @@ import java.util.Arrays;
  * RocksDB always does.
  *
  * <pre>
- * 0 version   1 has place   4 fingerprint of the plan   8 newest event time
+ * 0 version   1 has place   2 has a timer   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
- * 52 number of the card's last row: epoch, number
- * 60 sections: place id, recent ids, events, hashes, seen ...   then the hashes of the names
+ * 52 after how many idle seconds the key is forgotten
+ * 56 sections: place id, recent ids, events, hashes, seen ...   then the hashes of the names
  * then the window aggregates, then the sections' records
  * </pre>
  */
@@ -28,11 +29,12 @@ final class ProfileState {
     private static final int NEWEST = 8;
     private static final int PLACE = 16;
     private static final int NAME_COUNTS = 40;
-    private static final int NUMBER = 52;
-    private static final int SECTIONS = 60;
+    private static final int FORGET_AFTER = 52;
+    private static final int SECTIONS = 56;
     private static final int FIXED_SECTIONS = 4;
 
     private final ProfileLayout layout;
+    private final int forgetAfterSeconds;
     private final int aggregates;
     private final int bodyStart;
     byte[] bytes;
@@ -43,8 +45,9 @@ final class ProfileState {
     final Section hashes;
     final Section[] seen;
 
-    ProfileState(ProfileLayout layout, int aggregateBytes) {
+    ProfileState(ProfileLayout layout, int aggregateBytes, long forgetAfterMs) {
         this.layout = layout;
+        this.forgetAfterSeconds = (int) (forgetAfterMs / 1000);
         placeId = new Section(this, SECTIONS, 1);
         ids = new Section(this, SECTIONS + Section.ENTRY, RecentIds.WIDTH);
         events = new Section(this, SECTIONS + 2 * Section.ENTRY, EventLog.width(layout));
@@ -77,12 +80,19 @@ final class ProfileState {
         return true;
     }
 
+    /** As {@code open} does for an unknown key; a timer that was set is still to come. */
+    void forget() {
+        byte timer = bytes[2];
+        create();
+        bytes[2] = timer;
+    }
+
     private void create() {
         bytes = new byte[bodyStart];
         bytes[0] = VERSION;
         Bytes.putInt(bytes, FINGERPRINT, layout.fingerprint());
         Bytes.putLong(bytes, NEWEST, NO_TIME);
-        Bytes.putInt(bytes, NUMBER, 1);
+        Bytes.putInt(bytes, FORGET_AFTER, forgetAfterSeconds);
         Bytes.putInt(bytes, NAME_COUNTS, layout.filters().length);
         Bytes.putInt(bytes, NAME_COUNTS + 4, layout.logged().length);
         Bytes.putInt(bytes, NAME_COUNTS + 8, layout.seen().length);
@@ -112,12 +122,12 @@ final class ProfileState {
     private void carryOver(byte[] stored) {
         int[][] names = storedNames(stored);
         ProfileLayout was = new ProfileLayout(0, names[0], names[1], names[2]);
-        ProfileState old = new ProfileState(was, 0);
+        ProfileState old = new ProfileState(was, 0, 0);
         old.bytes = stored;
         create();
         System.arraycopy(stored, NEWEST, bytes, NEWEST, NAME_COUNTS - NEWEST);
         bytes[1] = stored[1];
-        Bytes.putInt(bytes, NUMBER, Bytes.getInt(stored, NUMBER) + 1);
+        bytes[2] = stored[2];
         copyRecords(old.placeId, placeId);
         copyRecords(old.ids, ids);
         for (int s = 0; s < seen.length; s++) {
@@ -168,6 +178,11 @@ final class ProfileState {
         }
     }
 
+    /** When a key has nothing left that an event could ask for, if none comes before. */
+    static long idleAt(byte[] stored) {
+        return Bytes.getLong(stored, NEWEST) + 1000L * Bytes.getInt(stored, FORGET_AFTER);
+    }
+
     long newest() {
         return Bytes.getLong(bytes, NEWEST);
     }
@@ -176,16 +191,13 @@ final class ProfileState {
         Bytes.putLong(bytes, NEWEST, time);
     }
 
-    /** How often the plan has changed for this key; 1 at first. */
-    int epoch() {
-        return Bytes.getInt(bytes, NUMBER);
+    /** Whether a timer will come that lets go of the key once it is idle. */
+    boolean hasTimer() {
+        return bytes[2] != 0;
     }
 
-    /** 1, 2, 3 ... within the epoch. */
-    int nextNumber() {
-        int number = Bytes.getInt(bytes, NUMBER + 4) + 1;
-        Bytes.putInt(bytes, NUMBER + 4, number);
-        return number;
+    void setTimer() {
+        bytes[2] = 1;
     }
 
     boolean hasPlace() {

@@ -1,5 +1,7 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
+
 /**
  * The transaction ids of the last 24 hours, as 64-bit hashes, in the order of arrival.
  *

@@ -1,5 +1,7 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
+
 /**
  * The values of one category that a key has used, with the time of their last use.
  *

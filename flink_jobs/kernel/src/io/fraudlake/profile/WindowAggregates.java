@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

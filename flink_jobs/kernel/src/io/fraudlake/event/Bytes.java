@@ -1,11 +1,11 @@
-package io.fraudlake.profile;
+package io.fraudlake.event;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
 /** Little-endian words at any place of a byte array. */
-final class Bytes {
+public final class Bytes {
 
     private static final VarHandle INT =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
@@ -16,37 +16,37 @@ final class Bytes {
 
     private Bytes() {}
 
-    static int getInt(byte[] bytes, int at) {
+    public static int getInt(byte[] bytes, int at) {
         return (int) INT.get(bytes, at);
     }
 
-    static void putInt(byte[] bytes, int at, int value) {
+    public static void putInt(byte[] bytes, int at, int value) {
         INT.set(bytes, at, value);
     }
 
-    static long getLong(byte[] bytes, int at) {
+    public static long getLong(byte[] bytes, int at) {
         return (long) LONG.get(bytes, at);
     }
 
-    static void putLong(byte[] bytes, int at, long value) {
+    public static void putLong(byte[] bytes, int at, long value) {
         LONG.set(bytes, at, value);
     }
 
     /** The six bytes that end at {@code end}, with their sign; two more must lie before them. */
-    static long getLong48(byte[] bytes, int end) {
+    public static long getLong48(byte[] bytes, int end) {
         return getLong(bytes, end - 8) >> 16;
     }
 
-    static void putLong48(byte[] bytes, int at, long value) {
+    public static void putLong48(byte[] bytes, int at, long value) {
         INT.set(bytes, at, (int) value);
         SHORT.set(bytes, at + 4, (short) (value >> 32));
     }
 
-    static double getDouble(byte[] bytes, int at) {
+    public static double getDouble(byte[] bytes, int at) {
         return Double.longBitsToDouble(getLong(bytes, at));
     }
 
-    static void putDouble(byte[] bytes, int at, double value) {
+    public static void putDouble(byte[] bytes, int at, double value) {
         putLong(bytes, at, Double.doubleToRawLongBits(value));
     }
 }

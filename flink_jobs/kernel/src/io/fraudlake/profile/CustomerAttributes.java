@@ -1,7 +1,9 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
 import io.fraudlake.KeyState;
-import java.util.Arrays;
+import io.fraudlake.event.EventBytes;
+import io.fraudlake.event.EventRow;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -13,7 +15,6 @@ import org.apache.flink.table.api.ValidationException;
 import org.apache.flink.table.api.dataview.MapView;
 import org.apache.flink.table.catalog.DataTypeFactory;
 import org.apache.flink.table.data.ArrayData;
-import org.apache.flink.table.data.GenericRowData;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.data.StringData;
 import org.apache.flink.table.functions.ProcessTableFunction;
@@ -30,7 +31,7 @@ import org.apache.flink.table.types.inference.TypeInference;
  * and a change never rewrites the past. A profile older than the one remembered is ignored; one
  * without a time (a tombstone) forgets the customer.
  */
-public final class CustomerProfile extends ProcessTableFunction<RowData> {
+public final class CustomerAttributes extends ProcessTableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
     private static final byte VERSION = 1;
@@ -42,22 +43,23 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
             List.of("max_speed_kmh", "home_latitude", "home_longitude");
 
     private static final int UPDATED_AT = 1;
-    private static final int ATTRIBUTES = 2;
+    private static final int ATTRIBUTES = 3;
     private static final DataType CUSTOMER =
             DataTypes.ROW(
                             DataTypes.FIELD("customer_id", DataTypes.STRING()),
                             DataTypes.FIELD("updated_at", DataTypes.TIMESTAMP_LTZ(3)),
+                            DataTypes.FIELD("kafka_time", DataTypes.TIMESTAMP_LTZ(3)),
                             DataTypes.FIELD("attributes", DataTypes.ARRAY(DataTypes.DOUBLE())))
                     .bridgedTo(RowData.class);
 
-    private transient FeatureArray features;
-    private transient RowData.FieldGetter[] forwarded;
     private transient int[] wanted;
-    private transient double[] known;
 
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
-        EnumSet<StaticArgumentTrait> bySet = EnumSet.of(StaticArgumentTrait.SET_SEMANTIC_TABLE);
+        EnumSet<StaticArgumentTrait> bySet =
+                EnumSet.of(
+                        StaticArgumentTrait.SET_SEMANTIC_TABLE,
+                        StaticArgumentTrait.REQUIRE_ON_TIME);
         return TypeInference.newBuilder()
                 .staticArguments(
                         StaticArgument.table("r", EventRow.type(), false, bySet),
@@ -67,7 +69,7 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
                 .stateTypeStrategies(KeyState.declare())
                 .outputTypeStrategy(
                         call -> {
-                            call.getArgumentValue(2, String.class).ifPresent(CustomerProfile::wanted);
+                            call.getArgumentValue(2, String.class).ifPresent(CustomerAttributes::wanted);
                             return Optional.of(EventRow.typeWithout(EventRow.CUSTOMER_ID));
                         })
                 .build();
@@ -90,9 +92,6 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
 
     private void open(String plan) {
         wanted = wanted(plan);
-        features = new FeatureArray();
-        forwarded = EventRow.gettersWithout(EventRow.CUSTOMER_ID);
-        known = new double[wanted.length];
     }
 
     /** The positions in STORED of the fields that the plan's attributes name, in the plan's order. */
@@ -139,22 +138,17 @@ public final class CustomerProfile extends ProcessTableFunction<RowData> {
         return Bytes.getLong(bytes, 1);
     }
 
-    private RowData output(RowData r, byte[] bytes) {
-        Arrays.fill(known, Double.NaN);
-        if (bytes != null) {
-            readUpdatedAt(bytes);
+    private RowData output(RowData r, byte[] stored) {
+        byte[] event = EventRow.event(r);
+        if (stored != null) {
+            readUpdatedAt(stored);
             for (int i = 0; i < wanted.length; i++) {
                 int at = HEADER + Double.BYTES * wanted[i];
                 // Written before the field existed: shorter.
-                known[i] = at < bytes.length ? Bytes.getDouble(bytes, at) : Double.NaN;
+                boolean isKnown = at < stored.length;
+                EventBytes.setFeature(event, i, isKnown ? Bytes.getDouble(stored, at) : Double.NaN);
             }
         }
-        GenericRowData row = new GenericRowData(forwarded.length);
-        for (int i = 0; i < forwarded.length; i++) {
-            row.setField(i, forwarded[i].getFieldOrNull(r));
-        }
-        ArrayData before = r.isNullAt(EventRow.FEATURES) ? null : r.getArray(EventRow.FEATURES);
-        row.setField(EventRow.FEATURES - 1, features.concat(before, known));
-        return row;
+        return EventRow.forward(r, EventRow.CUSTOMER_ID, event);
     }
 }
