@@ -1,7 +1,7 @@
 """From features to decisions and alerts: fired ► judged ► outbox, as SQL.
 
-The rules are SQL, each evaluated once: a rule that fires leaves its reason, one that does not leaves
-a hole. Score, band, alert and the order of a card's records are then the work of the last stage.
+The rules are SQL, each evaluated once: one that fires leaves its reason, one that does not a hole.
+Score, band, alert and the order of a card's records are then the work of the last stage.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def decision_steps(plan: DecisionPlan) -> list[str]:
     """The steps of the ``WITH`` behind ``named``."""
     reasons = [_reason(rule) for rule in plan.compiled.rules]
     array = f"ARRAY[\n    {', '.join(reasons)}]" if reasons else f"CAST(NULL AS ARRAY<{_REASON}>)"
-    return [f"fired AS (SELECT `card_id`, `customer_id`, `event`,\n  {array} AS `reasons`\nFROM named)"]
+    return [
+        f"fired AS (SELECT `card_id`, `customer_id`, `event`,\n  {array} AS `reasons`\nFROM named)"
+    ]
 
 
 def insert_outbox(plan: DecisionPlan, steps: Sequence[str]) -> str:

@@ -225,7 +225,7 @@ def _events(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
 
 
 def _keys(stages: Sequence[Stage]) -> dict[str, str]:
-    """What the stages beside card and customer are keyed by; a control character stands for none."""
+    """What the stages beside card and customer are keyed by; CHR(1) begins what stands for none."""
     keys = dict.fromkeys(("merchant_key", "device_key", "ip_key"), "CAST(NULL AS STRING)")
     if _has_stage(stages, "merchant"):
         keys["merchant_key"] = "`merchant_id`"

@@ -10,8 +10,9 @@ are the semantics:
 3.  A transaction whose id the card remembers is a repeat. It is not judged (no features, no rule,
     score 0) and leaves no trace, not even in what is newest. An id is remembered until the newest
     is 24 hours past what it was when the id came, and while it is among the last 1000.
-4.  The card stores events no older than the longest window before the newest, the newest 1000 of
-    them; events of one instant in their order of arrival. What distinct counts look at is stored
+4.  The card stores events no older than the longest window before the newest; events of one instant
+    in their order of arrival. (The kernel stores 1000 of them, and sums up those before by 32nds of
+    each window; beyond 1000 it is the less exact of the two.) What distinct counts look at is stored
     no longer than the longest of their windows; for a transaction later than that they are NULL.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 
 DAY_MS = 86_400_000
 ID_MEMORY_MS, MOST_IDS = DAY_MS, 1000
-MOST_EVENTS = 1000
 VALUE_MEMORY_MS, MOST_VALUES = 90 * DAY_MS, 128
 EARTH_RADIUS_KM = 6371.0088
 SHORTEST_GAP_MS = 60_000
@@ -257,7 +257,7 @@ def _stored(history: Sequence[_Event], horizon_ms: int) -> list[_Event]:
         return []
     newest = max(event.time for event in history)
     recent = [event for event in history if event.time > newest - horizon_ms]
-    return sorted(recent, key=lambda event: event.time)[-MOST_EVENTS:]
+    return sorted(recent, key=lambda event: event.time)
 
 
 def _windowed(

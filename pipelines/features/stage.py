@@ -40,7 +40,6 @@ KEYS: dict[Entity, str] = {
 """The column of the event row that a stage of the entity is keyed by."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One feature: one aggregate over one window."""

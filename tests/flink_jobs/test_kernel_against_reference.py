@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,14 @@ def streams(draw: st.DrawFn) -> list[Arrival]:
 
 
 def assert_agree(kernel: Kernel, stages: Sequence[Stage], arrivals: Sequence[Arrival]) -> None:
-    verdicts = kernel.run(card_stage(stages), arrivals)
-    expected = decide_stream(arrivals, stages=stages, fx=FX)
+    assert_agree_from(kernel, stages, arrivals, first=0)
+
+
+def assert_agree_from(
+    kernel: Kernel, stages: Sequence[Stage], arrivals: Sequence[Arrival], *, first: int
+) -> None:
+    verdicts = kernel.run(card_stage(stages), arrivals)[first:]
+    expected = decide_stream(arrivals, stages=stages, fx=FX)[first:]
     names = [feature.name for feature in card_stage(stages).features]
     for verdict, wanted in zip(verdicts, expected, strict=True):
         where = f"offset {wanted.offset}"
@@ -110,23 +117,94 @@ def test_features_equal_the_reference_on_random_streams(
     assert_agree(kernel, ALL, arrivals)
 
 
-def test_a_busy_card_beyond_every_capacity_equals_the_reference(kernel: Kernel) -> None:
-    """More events, ids and merchants than a card keeps: the oldest goes in both."""
-    names = {"card_count_24h", "card_max_24h", "card_distinct_merchants_24h", "card_new_merchant"}
-    stages = FEATURES.select(names)
-    draw = random.Random(1)
+def busy_card(draw: random.Random, count: int, *, step_ms: int) -> list[Arrival]:
+    """Uses of one card at 300 merchants, every so often; of the ids a twentieth are repeats."""
     time_ms, arrivals = START, []
-    for number in range(1060):
-        time_ms += draw.choice([0, 20, 1000, 5000, -3000])
+    for number in range(count):
+        time_ms += draw.randrange(2 * step_ms)
+        is_repeat = draw.random() < 0.05
         transaction = make_transaction(
             number,
             time_ms,
-            transaction_id=f"t{number if draw.random() > 0.05 else draw.randrange(number + 1)}",
-            merchant_id=f"m{draw.randrange(200)}",
+            transaction_id=f"t{draw.randrange(number + 1) if is_repeat else number}",
+            merchant_id=f"m{draw.randrange(300)}",
             amount=Decimal(draw.randrange(10**6)) / 100,
         )
         arrivals.append(Arrival(transaction=transaction, partition=0, offset=number))
-    assert_agree(kernel, stages, arrivals)
+    return arrivals
+
+
+def test_ids_and_merchants_beyond_every_capacity_equal_the_reference(kernel: Kernel) -> None:
+    """More ids and merchants than a card keeps: the oldest goes in both."""
+    arrivals = busy_card(random.Random(1), 1300, step_ms=1000)
+    assert_agree(kernel, FEATURES.select({"card_count_10m", "card_new_merchant"}), arrivals)
+
+
+BUSY = {
+    "card_count_24h",
+    "card_sum_24h",
+    "card_mean_24h",
+    "card_max_24h",
+    "card_stddev_30d",
+    "card_distinct_merchants_24h",
+}
+
+
+def test_beyond_a_thousand_events_a_window_reaches_back_by_at_most_a_32nd_more(
+    kernel: Kernel,
+) -> None:
+    """4,000 uses in 33 hours, 2,900 of them in a day."""
+    arrivals = busy_card(random.Random(2), 4000, step_ms=30_000)
+    stages = FEATURES.select(BUSY)
+    found = kernel.run(card_stage(stages), arrivals)
+    counted: list[tuple[int, float, str]] = []
+    for verdict, arrival in zip(found, arrivals, strict=True):
+        now = arrival.transaction.event_time_ms
+        if verdict.is_duplicate:
+            continue
+        before = [item for item in counted if item[0] > now - DAY]
+        longer = [item for item in counted if item[0] > now - DAY - DAY // 32]
+        amount = float(arrival.transaction.amount)
+        counted.append((now, amount, arrival.transaction.merchant_id))
+        features = verdict.features
+        assert len(before) + 1 <= features["card_count_24h"] <= len(longer) + 1
+        sums = [sum(item[1] for item in items) + amount for items in (before, longer)]
+        assert sums[0] - 0.001 <= features["card_sum_24h"] <= sums[1] + 0.001
+        if before:
+            most = [max(item[1] for item in items) for items in (before, longer)]
+            assert most[0] <= features["card_max_24h"] <= most[1]
+        values = len({item[2] for item in longer} | {arrival.transaction.merchant_id})
+        # Four standard errors of 6.5 %.
+        assert features["card_distinct_merchants_24h"] == pytest.approx(values, rel=0.26, abs=1)
+    assert len(counted) > 3500
+    assert found[-1].features["card_count_24h"] > 2000
+
+
+def test_the_deviation_of_thousands_of_amounts_is_exact(kernel: Kernel) -> None:
+    """All within the window, so that no pane has left it."""
+    arrivals = busy_card(random.Random(3), 3000, step_ms=30_000)
+    stages = FEATURES.select({"card_stddev_30d", "card_sum_30d", "card_count_30d"})
+    found = kernel.run(card_stage(stages), arrivals)
+    minors = [int(item.transaction.amount * 100) for item in arrivals]
+    kept = [minor for minor, verdict in zip(minors, found, strict=True) if not verdict.is_duplicate]
+    last = next(item for item in reversed(found) if not item.is_duplicate).features
+    assert last["card_count_30d"] == len(kept)
+    assert last["card_sum_30d"] == sum(kept) / 100
+    assert last["card_stddev_30d"] == pytest.approx(statistics.stdev(kept[:-1]) / 100, rel=1e-9)
+
+
+def test_a_card_that_has_calmed_down_is_exact_again(kernel: Kernel) -> None:
+    """Two days after a burst no window holds a pane: the same as if the burst had been short."""
+    burst = busy_card(random.Random(4), 1500, step_ms=10)
+    later = [
+        Arrival(
+            transaction=make_transaction(5000 + n, START + 40 * DAY + n * 60_000),
+            partition=0,
+            offset=5000 + n,
+        )
+        for n in range(30)
+    ]
+    assert_agree_from(kernel, FEATURES.select(BUSY), [*burst, *later], first=len(burst))
 
 
 def test_a_profile_goes_on_under_another_plan(kernel: Kernel) -> None:

@@ -35,7 +35,8 @@ def stack() -> Iterator[Settings]:
     home = Path(tempfile.mkdtemp(prefix="fraudlake-live-"))
     home.chmod(0o755)  # Elasticsearch may run as another user
     ports = choose_ports(dict.fromkeys(PORTS, 0), strict=False)
-    local = dataclasses.replace(settings.stack, home=home, **ports)
+    # Four slots, so that a test can spread a job.
+    local = dataclasses.replace(settings.stack, home=home, taskmanager_slots=4, **ports)
     settings = dataclasses.replace(settings, stack=local)
     try:
         yield start_stack(settings, servers_only=True)

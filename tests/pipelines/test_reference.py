@@ -141,17 +141,6 @@ def test_use_beyond_the_horizon_is_decided_and_forgotten() -> None:
     assert [one.features["card_count_10s"] for one in decided] == [1, 1, 2, 2, 3]
 
 
-def test_store_keeps_the_newest_thousand() -> None:
-    uses = [use(f"t{n}", n) for n in range(1001)]
-    # 1000 are stored when the next one comes, and it counts itself.
-    counts = values("card_count_1h", *uses, use("late", 0), use("last", 1001))
-    assert counts[999:1001] == [1000, 1001]
-    assert counts[-2:] == [1, 1001]  # t0 was dropped, and so was the late one, which is older
-
-
-# -- repeats ----------------------------------------------------------------------------------
-
-
 def test_repeat_names_the_first_and_leaves_no_trace() -> None:
     uses = [
         use("a", 0),

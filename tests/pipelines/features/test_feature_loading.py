@@ -118,8 +118,8 @@ about = "D."
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
         "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, since_last_min, attribute"
         " - did you mean mean?",
-        "feature card_b_{window}: entity='terminal' must be card or customer or merchant or device or "
-        "ip for sum",
+        "feature card_b_{window}: entity='terminal' must be card or customer or merchant or "
+        "device or ip for sum",
         "feature card_b_{window}: filter='spendin' must be one of broken, spending"
         " - did you mean spending?",
         "feature card_b_{window}: window '1w' must be like 10s, 5m, 24h or 30d, and at most 90d",
@@ -128,7 +128,8 @@ about = "D."
         "allowed: name, entity, aggregate, about, category",
         "feature device_new: about is missing; say in a sentence what it means",
         "feature device_new: category='merchant' must be one of card_id, country, "
-        "customer_id, device_id, ip_address, merchant_category, merchant_id - did you mean merchant_id?",
+        "customer_id, device_id, ip_address, merchant_category, merchant_id - did you "
+        "mean merchant_id?",
         "feature device_new: name='device_new' must begin with its entity (card_, customer_, "
         "merchant_, device_, ip_; or travel_), then small letters, digits and _",
         "feature card_c: name must contain {window}, which stands for each of the windows",

@@ -13,6 +13,7 @@ final class Cell {
 
     private static final int COUNT = 0;
     private static final int COUNT_BYTES = 4;
+    private static final int NONE = -1;
 
     final int filter;
     private int[] columns = {};
@@ -64,7 +65,7 @@ final class Cell {
         return offset + width;
     }
 
-    private int indexOf(int column) {
+    int indexOf(int column) {
         for (int c = 0; c < columns.length; c++) {
             if (columns[c] == column) {
                 return c;
@@ -73,22 +74,15 @@ final class Cell {
         return -1;
     }
 
-    private boolean wants(EventLog log, int i) {
+    boolean wants(EventLog log, int i) {
         return filter < 0 || (log.flags(i) >>> filter & 1) != 0;
     }
 
     /** Event {@code i} comes to the events from {@code from} up to {@code to}. */
     void add(byte[] bytes, int base, EventLog log, int i, int from, int to) {
-        if (!wants(log, i)) {
-            return;
-        }
-        int at = base + offset;
-        addAmount(bytes, at, log.amount(i));
-        for (int c = 0; c < columns.length; c++) {
-            int hash = log.hash(i, columns[c]);
-            if (hash != 0 && !occurs(log, hash, columns[c], from, to, i)) {
-                addTo(bytes, at + distinct + 4 * c, 1);
-            }
+        if (wants(log, i)) {
+            addAmount(bytes, base + offset, log.amount(i));
+            changeDistinct(bytes, base + offset, log, i, from, to, 1);
         }
     }
 
@@ -104,17 +98,87 @@ final class Cell {
             Bytes.putLong(bytes, at + sum, Bytes.getLong(bytes, at + sum) - amount);
         }
         if (squares >= 0) {
-            subtractSquare(bytes, at + squares, amount);
+            long high = Math.multiplyHigh(amount, amount);
+            subtract128(bytes, at + squares, high, amount * amount);
         }
         if (extremes >= 0
                 && (amount == Bytes.getLong(bytes, at + extremes)
                         || amount == Bytes.getLong(bytes, at + extremes + 8))) {
             findExtremes(bytes, at + extremes, log, from, to, i);
         }
+        changeDistinct(bytes, at, log, i, from, to, -1);
+    }
+
+    /** Event {@code i} leaves the log for the pane at {@code pane}; it stays in the window. */
+    void moveToPane(byte[] bytes, int base, EventLog log, int i, int to, int pane) {
+        if (wants(log, i)) {
+            addAmount(bytes, pane, log.amount(i));
+            changeDistinct(bytes, base + offset, log, i, i + 1, to, -1);
+        }
+    }
+
+    /** What the pane holds has left the window; extremes are found anew elsewhere. */
+    void removePane(byte[] bytes, int base, int pane) {
+        int at = base + offset;
+        addTo(bytes, at + COUNT, -Bytes.getInt(bytes, pane + COUNT));
+        if (sum >= 0) {
+            long rest = Bytes.getLong(bytes, at + sum) - Bytes.getLong(bytes, pane + sum);
+            Bytes.putLong(bytes, at + sum, rest);
+        }
+        if (squares >= 0) {
+            long low = Bytes.getLong(bytes, pane + squares);
+            subtract128(bytes, at + squares, Bytes.getLong(bytes, pane + squares + 8), low);
+        }
+    }
+
+    /** What the pane holds comes to the window; extremes are found anew elsewhere. */
+    void addPane(byte[] bytes, int base, int pane) {
+        int at = base + offset;
+        addTo(bytes, at + COUNT, Bytes.getInt(bytes, pane + COUNT));
+        if (sum >= 0) {
+            long more = Bytes.getLong(bytes, at + sum) + Bytes.getLong(bytes, pane + sum);
+            Bytes.putLong(bytes, at + sum, more);
+        }
+        if (squares >= 0) {
+            long low = Bytes.getLong(bytes, pane + squares);
+            add128(bytes, at + squares, Bytes.getLong(bytes, pane + squares + 8), low);
+        }
+    }
+
+    /** The extremes of the events from {@code from} up to {@code to}, before panes count, too. */
+    void findExtremes(byte[] bytes, int base, EventLog log, int from, int to) {
+        if (extremes >= 0) {
+            findExtremes(bytes, base + offset + extremes, log, from, to, NONE);
+        }
+    }
+
+    /** Lets the extremes reach out to those of a pane. */
+    void includeExtremes(byte[] bytes, int base, int pane) {
+        if (extremes >= 0 && Bytes.getInt(bytes, pane + COUNT) > 0) {
+            int min = base + offset + extremes;
+            long low = Bytes.getLong(bytes, pane + extremes);
+            long high = Bytes.getLong(bytes, pane + extremes + 8);
+            Bytes.putLong(bytes, min, Math.min(Bytes.getLong(bytes, min), low));
+            Bytes.putLong(bytes, min + 8, Math.max(Bytes.getLong(bytes, min + 8), high));
+        }
+    }
+
+    /** Bytes of the cell in a pane, which has sketches instead of counts of different values. */
+    int paneWidth() {
+        return distinct;
+    }
+
+    /** The logged categories whose different values the cell counts. */
+    int[] columns() {
+        return columns;
+    }
+
+    private void changeDistinct(
+            byte[] bytes, int at, EventLog log, int i, int from, int to, int change) {
         for (int c = 0; c < columns.length; c++) {
             int hash = log.hash(i, columns[c]);
             if (hash != 0 && !occurs(log, hash, columns[c], from, to, i)) {
-                addTo(bytes, at + distinct + 4 * c, -1);
+                addTo(bytes, at + distinct + 4 * c, change);
             }
         }
     }
@@ -146,7 +210,7 @@ final class Cell {
             Bytes.putLong(bytes, at + sum, Bytes.getLong(bytes, at + sum) + amount);
         }
         if (squares >= 0) {
-            addSquare(bytes, at + squares, amount);
+            add128(bytes, at + squares, Math.multiplyHigh(amount, amount), amount * amount);
         }
         if (extremes >= 0) {
             int min = at + extremes;
@@ -159,22 +223,18 @@ final class Cell {
         }
     }
 
-    private static void addSquare(byte[] bytes, int at, long amount) {
-        long square = amount * amount;
-        long low = Bytes.getLong(bytes, at) + square;
-        long carry = Long.compareUnsigned(low, square) < 0 ? 1 : 0;
-        Bytes.putLong(bytes, at, low);
-        long high = Bytes.getLong(bytes, at + 8);
-        Bytes.putLong(bytes, at + 8, high + Math.multiplyHigh(amount, amount) + carry);
+    private static void add128(byte[] bytes, int at, long high, long low) {
+        long sum = Bytes.getLong(bytes, at) + low;
+        long carry = Long.compareUnsigned(sum, low) < 0 ? 1 : 0;
+        Bytes.putLong(bytes, at, sum);
+        Bytes.putLong(bytes, at + 8, Bytes.getLong(bytes, at + 8) + high + carry);
     }
 
-    private static void subtractSquare(byte[] bytes, int at, long amount) {
-        long low = Bytes.getLong(bytes, at);
-        long square = amount * amount;
-        long borrow = Long.compareUnsigned(low, square) < 0 ? 1 : 0;
-        Bytes.putLong(bytes, at, low - square);
-        long high = Bytes.getLong(bytes, at + 8);
-        Bytes.putLong(bytes, at + 8, high - Math.multiplyHigh(amount, amount) - borrow);
+    private static void subtract128(byte[] bytes, int at, long high, long low) {
+        long before = Bytes.getLong(bytes, at);
+        long borrow = Long.compareUnsigned(before, low) < 0 ? 1 : 0;
+        Bytes.putLong(bytes, at, before - low);
+        Bytes.putLong(bytes, at + 8, Bytes.getLong(bytes, at + 8) - high - borrow);
     }
 
     private void findExtremes(byte[] bytes, int at, EventLog log, int from, int to, int except) {

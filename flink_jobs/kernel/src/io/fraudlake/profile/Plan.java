@@ -154,6 +154,12 @@ final class Plan {
         return windows.stream().mapToLong(Long::longValue).toArray();
     }
 
+    /** Differs between plans whose windows hold different aggregates. */
+    int windowsFingerprint() {
+        List<Feature> windowed = features.stream().filter(f -> f.aggregate().isWindowed()).toList();
+        return List.of(windowed, filterNames(), allCategoryNames()).toString().hashCode();
+    }
+
     /** Differs between plans whose profiles are laid out, or aggregated, differently. */
     int fingerprint() {
         return fingerprint;

@@ -65,7 +65,7 @@ public final class ProfileKernel {
         loggedHashes = new int[loggedCategories.length];
         windows = new WindowAggregates(plan, loggedCategories);
         ProfileLayout layout = ProfileLayout.of(plan);
-        state = new ProfileState(layout, windows.size(), plan.forgetAfterMs);
+        state = new ProfileState(layout, windows, plan.forgetAfterMs);
         ids = new RecentIds(state.ids);
         log = new EventLog(state.events, state.hashes, layout);
         seen = Arrays.stream(state.seen).map(SeenValues::new).toArray(SeenValues[]::new);
@@ -160,10 +160,10 @@ public final class ProfileKernel {
             loggedHashes[c] = shortHash(event, loggedCategories[c]);
         }
         windows.attach(state);
+        windows.advance(log, newest);
         if (verdict.isLate) {
             insertLate(event, verdict, newest);
         } else {
-            windows.advance(log, newest);
             windows.readOff(verdict.features, true);
             insert(log.count(), event);
             windows.add(log);
@@ -177,7 +177,7 @@ public final class ProfileKernel {
         int position = log.positionAfter(event.time);
         windows.readOffAsOf(verdict.features, log, position, event.time, false);
         insert(position, event);
-        windows.addInserted(log, position, newest);
+        windows.addInserted(log, position);
         windows.readOffAsOf(verdict.features, log, position + 1, event.time, true);
         if (event.time <= newest - valuesHorizonMs) {
             for (int feature : distinctFeatures) {
@@ -207,8 +207,13 @@ public final class ProfileKernel {
             gone++;
         }
         if (gone > 0) {
-            windows.dropFirst(log, gone);
+            windows.dropFirst(state, log, gone);
             log.dropFirst(gone);
+        }
+        if (windows.arePanesOver()) {
+            state.compact();
+            windows.attach(state);
+            windows.rebuild(log, newest);
         }
         if (loggedHashes.length > 0) {
             log.forgetHashes(newest - valuesHorizonMs);

@@ -14,7 +14,7 @@ import java.util.Arrays;
  * 0 version   1 has place   2 has a timer   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
  * 52 after how many idle seconds the key is forgotten
- * 56 sections: place id, recent ids, events, hashes, seen ...   then the hashes of the names
+ * 56 sections: place id, recent ids, events, hashes, panes, seen ...   then the hashes of the names
  * then the window aggregates, then the sections' records
  * </pre>
  */
@@ -31,9 +31,10 @@ final class ProfileState {
     private static final int NAME_COUNTS = 40;
     private static final int FORGET_AFTER = 52;
     private static final int SECTIONS = 56;
-    private static final int FIXED_SECTIONS = 4;
+    private static final int FIXED_SECTIONS = 5;
 
     private final ProfileLayout layout;
+    private final int paneFingerprint;
     private final int forgetAfterSeconds;
     private final int aggregates;
     private final int bodyStart;
@@ -43,15 +44,27 @@ final class ProfileState {
     final Section ids;
     final Section events;
     final Section hashes;
+    final Section panes;
     final Section[] seen;
 
-    ProfileState(ProfileLayout layout, int aggregateBytes, long forgetAfterMs) {
+    ProfileState(ProfileLayout layout, WindowAggregates windows, long forgetAfterMs) {
+        this(layout, windows.size(), windows.panesSize(), windows.fingerprint(), forgetAfterMs);
+    }
+
+    private ProfileState(
+            ProfileLayout layout,
+            int aggregateBytes,
+            int paneBytes,
+            int paneFingerprint,
+            long forgetAfterMs) {
         this.layout = layout;
+        this.paneFingerprint = paneFingerprint;
         this.forgetAfterSeconds = (int) (forgetAfterMs / 1000);
         placeId = new Section(this, SECTIONS, 1);
         ids = new Section(this, SECTIONS + Section.ENTRY, RecentIds.WIDTH);
         events = new Section(this, SECTIONS + 2 * Section.ENTRY, EventLog.width(layout));
         hashes = new Section(this, SECTIONS + 3 * Section.ENTRY, 4 * layout.logged().length);
+        panes = new Section(this, SECTIONS + 4 * Section.ENTRY, paneBytes);
         seen = new Section[layout.seen().length];
         for (int s = 0; s < seen.length; s++) {
             seen[s] = new Section(this, SECTIONS + (FIXED_SECTIONS + s) * Section.ENTRY, SeenValues.WIDTH);
@@ -114,6 +127,7 @@ final class ProfileState {
             case 1 -> ids;
             case 2 -> events;
             case 3 -> hashes;
+            case 4 -> panes;
             default -> seen[s - FIXED_SECTIONS];
         };
     }
@@ -122,7 +136,7 @@ final class ProfileState {
     private void carryOver(byte[] stored) {
         int[][] names = storedNames(stored);
         ProfileLayout was = new ProfileLayout(0, names[0], names[1], names[2]);
-        ProfileState old = new ProfileState(was, 0, 0);
+        ProfileState old = new ProfileState(was, 0, 0, 0, 0);
         old.bytes = stored;
         create();
         System.arraycopy(stored, NEWEST, bytes, NEWEST, NAME_COUNTS - NEWEST);
@@ -141,6 +155,18 @@ final class ProfileState {
         for (int i = 0; i < from.count(); i++) {
             to.copyFrom(from, i);
         }
+        // Panes know nothing but sums: they go on only where the windows are the very same.
+        int at = old.panes.offset();
+        if (old.panes.count() > 0 && Panes.fits(stored, at, paneFingerprint)) {
+            int target = panes.append();
+            System.arraycopy(stored, at, bytes, target, panes.width);
+        }
+    }
+
+    /** The same memory without room to spare, and without panes; the aggregates are to be rebuilt. */
+    void compact() {
+        panes.dropFirst(panes.count());
+        carryOver(bytes);
     }
 
     private static int[][] storedNames(byte[] stored) {

@@ -12,7 +12,8 @@ import java.util.List;
  * added once and leaves each window once, so counts and sums cost O(1) amortised. Looking for the
  * next extreme, or for another event with the same value, goes through the window, which holds at
  * most {@link EventLog#CAPACITY} events. What a late event sees, the windows as of its own time, is
- * worked out on a copy, from the events by which those windows differ from the running ones.
+ * worked out on a copy, from the events by which those windows differ from the running ones. What a
+ * busy key's log lets go of too early goes on in {@link Panes}.
  */
 final class WindowAggregates {
 
@@ -25,11 +26,18 @@ final class WindowAggregates {
     private final int size;
     private final HashSet32 scratch = new HashSet32();
     private final byte[] asOf;
+    private final Panes panes;
     private byte[] bytes;
     private int base;
+    private long now;
 
     private record Output(
-            int feature, Plan.Aggregate aggregate, Cell cell, int column, boolean excludesCurrent) {}
+            int feature,
+            Plan.Aggregate aggregate,
+            int window,
+            Cell cell,
+            int column,
+            boolean excludesCurrent) {}
 
     /** {@code logged}: the categories of the log's hash columns, in order. */
     WindowAggregates(Plan plan, int[] logged) {
@@ -37,11 +45,12 @@ final class WindowAggregates {
         for (int i = 0; i < plan.features.size(); i++) {
             Plan.Feature feature = plan.features.get(i);
             if (feature.aggregate().isWindowed()) {
-                Cell cell = windowOf(feature.windowMs()).cell(feature.filter());
+                int window = Arrays.binarySearch(plan.windows(), feature.windowMs());
+                Cell cell = windows[window].cell(feature.filter());
                 int column = Arrays.binarySearch(logged, feature.category());
                 cell.want(feature.aggregate(), column);
                 boolean excludes = feature.excludesCurrent();
-                outputs.add(new Output(i, feature.aggregate(), cell, column, excludes));
+                outputs.add(new Output(i, feature.aggregate(), window, cell, column, excludes));
             }
         }
         int next = EDGE_BYTES * windows.length;
@@ -50,10 +59,7 @@ final class WindowAggregates {
         }
         size = next;
         asOf = new byte[size];
-    }
-
-    private Window windowOf(long ms) {
-        return Arrays.stream(windows).filter(w -> w.ms == ms).findFirst().orElseThrow();
+        panes = new Panes(windows, plan.windowsFingerprint());
     }
 
     /** Bytes in the profile. */
@@ -61,10 +67,21 @@ final class WindowAggregates {
         return size;
     }
 
+    /** Differs between windows whose panes hold different sums. */
+    int fingerprint() {
+        return panes.fingerprint();
+    }
+
+    /** Bytes of a busy key's panes. */
+    int panesSize() {
+        return panes.size();
+    }
+
     /** Where this key's aggregates lie; again after anything that may have moved the bytes. */
     void attach(ProfileState state) {
         bytes = state.bytes;
         base = state.aggregates();
+        panes.attach(state.panes);
     }
 
     private int edge(int window) {
@@ -77,9 +94,13 @@ final class WindowAggregates {
 
     /** Lets events leave that are too old at {@code now}. */
     void advance(EventLog log, long now) {
+        this.now = now;
         int count = log.count();
         for (int w = 0; w < windows.length; w++) {
             int edge = edge(w);
+            if (panes.exist()) {
+                panes.advance(w, bytes, base, log, edge, now);
+            }
             int before = edge;
             long horizon = now - windows[w].ms;
             while (edge < count && log.time(edge) <= horizon) {
@@ -92,16 +113,25 @@ final class WindowAggregates {
         }
     }
 
-    /** The log is about to lose its first events; whatever window still held them, lets go. */
-    void dropFirst(EventLog log, int gone) {
+    /** The log is about to lose its first events; what a window still holds goes into panes. */
+    void dropFirst(ProfileState state, EventLog log, int gone) {
         for (int w = 0; w < windows.length; w++) {
             int edge = edge(w);
+            if (edge < gone && !panes.exist()) {
+                panes.begin(state.panes, log, now);
+                attach(state);
+            }
             while (edge < gone) {
-                windows[w].remove(bytes, base, log, edge, edge + 1, log.count());
+                panes.take(w, bytes, base, log, edge);
                 edge++;
             }
             setEdge(w, edge - gone);
         }
+    }
+
+    /** Whether the key has panes that no window holds any longer. */
+    boolean arePanesOver() {
+        return panes.exist() && panes.areOver(now);
     }
 
     /** Counts the newest event, the last of the log, which every window holds. */
@@ -110,10 +140,13 @@ final class WindowAggregates {
         for (int w = 0; w < windows.length; w++) {
             windows[w].add(bytes, base, log, i, edge(w), i);
         }
+        if (panes.exist()) {
+            panes.noteValues(log, i, now);
+        }
     }
 
     /** Counts event {@code i}, newly inserted before others, in the windows that still hold it. */
-    void addInserted(EventLog log, int i, long now) {
+    void addInserted(EventLog log, int i) {
         for (int w = 0; w < windows.length; w++) {
             if (log.time(i) > now - windows[w].ms) {
                 windows[w].add(bytes, base, log, i, edge(w), log.count());
@@ -121,11 +154,15 @@ final class WindowAggregates {
                 setEdge(w, edge(w) + 1);
             }
         }
+        if (panes.exist()) {
+            panes.noteValues(log, i, now);
+        }
     }
 
     /**
      * The features as of {@code time}, over the first {@code end} events of the log; the last of
-     * them is the late event itself where {@code isCurrentIn}.
+     * them is the late event itself where {@code isCurrentIn}. A window with panes stays as of now
+     * if it would have to move far.
      */
     void readOffAsOf(double[] features, EventLog log, int end, long time, boolean isCurrentIn) {
         System.arraycopy(bytes, base, asOf, 0, size);
@@ -138,17 +175,20 @@ final class WindowAggregates {
             while (begin < end && log.time(begin) <= time - windows[w].ms) {
                 begin++;
             }
-            move(windows[w], log, from, begin, end);
+            move(w, log, from, begin, end);
         }
         readOff(features, asOf, 0, !isCurrentIn);
     }
 
     /** Makes the copied cells, over [from, count), those over [begin, end). */
-    private void move(Window window, EventLog log, int from, int begin, int end) {
+    private void move(int w, EventLog log, int from, int begin, int end) {
+        Window window = windows[w];
         int count = log.count();
         boolean isNear = begin <= from && from <= end && count - end + from - begin <= MOVED_MOST;
         if (!isNear) {
-            window.count(asOf, 0, log, begin, end, scratch);
+            if (!panes.reachInto(w, now)) {
+                window.count(asOf, 0, log, begin, end, scratch);
+            }
             return;
         }
         for (int i = count - 1; i >= end; i--) {
@@ -161,6 +201,7 @@ final class WindowAggregates {
 
     /** Counts everything anew as of {@code now}. */
     void rebuild(EventLog log, long now) {
+        this.now = now;
         int count = log.count();
         for (int w = 0; w < windows.length; w++) {
             int edge = 0;
@@ -169,6 +210,9 @@ final class WindowAggregates {
             }
             setEdge(w, edge);
             windows[w].count(bytes, base, log, edge, count, scratch);
+            if (panes.exist()) {
+                panes.addTo(w, bytes, base, log, edge);
+            }
         }
     }
 
@@ -181,9 +225,16 @@ final class WindowAggregates {
         for (int o = 0; o < outputs.size(); o++) {
             Output output = outputs.get(o);
             if (output.excludesCurrent == isBeforeCurrent) {
-                features[output.feature] =
-                        output.cell.value(from, at, output.aggregate, output.column);
+                features[output.feature] = value(output, from, at);
             }
         }
+    }
+
+    private double value(Output output, byte[] from, int at) {
+        boolean isEstimated =
+                output.aggregate == Plan.Aggregate.DISTINCT && panes.reachInto(output.window, now);
+        return isEstimated
+                ? panes.distinct(output.window, output.cell, output.column)
+                : output.cell.value(from, at, output.aggregate, output.column);
     }
 }
