@@ -12,8 +12,8 @@ are the semantics:
     is 24 hours past what it was when the id came, and while it is among the last 1000.
 4.  The card stores events no older than the longest window before the newest; events of one instant
     in their order of arrival. (The kernel stores 1000 of them, and sums up those before by 32nds of
-    each window; beyond 1000 it is the less exact of the two.) What distinct counts look at is stored
-    no longer than the longest of their windows; for a transaction later than that they are NULL.
+    each window: beyond 1000 it is the less exact of the two.) What distinct counts look at is
+    stored no longer than the longest of their windows; one later than that gets NULL for them.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
 6.  A value is first seen unless the card remembers it: for 90 days after its last use, and at most

@@ -50,6 +50,7 @@ def plan(
 
 def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> dict[str, Any]:
     from pipelines.features import KEY_COLUMNS
+    from pipelines.features.estimate import bytes_per_key
 
     topics = settings.kafka.topics()
     has_customers = any(stage.is_attributes for stage in stages)
@@ -59,6 +60,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
             "stage": stage.uid,
             "key": KEY_COLUMNS[stage.entity],
             "looks_back": _duration(stage.horizon_ms),
+            "state_bytes": bytes_per_key(stage),
             "filters": [item.name for item in stage.filters],
             "features": [feature.name for feature in stage.features],
         }
@@ -68,6 +70,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
         "stage": "judgement",
         "key": KEY_COLUMNS["card"],
         "looks_back": _duration(window_ms),
+        "state_bytes": 0,
         "filters": [],
         "features": [],
     }
@@ -107,9 +110,12 @@ def _show(content: dict[str, Any]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for title in ("stage", "by", "looks back"):
         table.add_column(title, no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True)
     table.add_column("computes", overflow="fold")
     for stage in content["stages"]:
         computes = ", ".join(stage["features"]) or "-"
-        table.add_row(stage["stage"], stage["key"], stage["looks_back"], computes)
+        size = f"{stage['state_bytes']:,}" if stage["state_bytes"] else "-"
+        table.add_row(stage["stage"], stage["key"], stage["looks_back"], size, computes)
     console.print(table)
+    console.print("bytes: state of one key with 60 events, estimated; of alerts only flagged cards")
     console.print(f"reads {', '.join(content['reads'])}; writes {', '.join(content['writes'])}")

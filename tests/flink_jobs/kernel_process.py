@@ -51,6 +51,12 @@ class Kernel:
         self._send(f"plan\t{stage.plan_json()}")
         return [self._ask(stage, arrival) for arrival in arrivals]
 
+    def size_of(self, key: str) -> int:
+        """The bytes that the kernel remembers of a key."""
+        self._send(f"size\t{key}")
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
     def _ask(self, stage: Stage, arrival: Arrival) -> Verdict:
         transaction = arrival.transaction
         values = [

@@ -11,6 +11,7 @@ import java.util.Map;
  * Drives the kernel from lines on standard input, one answer for each event, without Flink.
  *
  * <p>{@code plan JSON} begins a plan over the same cards; {@code fresh} forgets all cards; {@code
+ * size KEY} asks for the bytes of a key; {@code
  * event} is followed by tab-separated key, id, time, amount, flags, latitude, longitude, offset and
  * the categories' values. Empty stands for nothing.
  */
@@ -29,6 +30,7 @@ public final class KernelHarness {
             switch (words[0]) {
                 case "plan" -> kernel = new ProfileKernel(words[1]);
                 case "fresh" -> states.clear();
+                case "size" -> out.println(states.get(words[1]).length);
                 case "event" -> out.println(process(kernel, states, words));
                 default -> throw new IllegalArgumentException("unknown line: " + line);
             }
