@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pyflink.table import CompiledPlan
+
     from pipelines.settings import Settings
 
 
@@ -36,22 +38,39 @@ def submit(
     if job_id is not None:
         # Flink's own application mode chooses the id so; there is no public option.
         configuration.set_string("$internal.pipeline.job-id", job_id)
-    environment = TableEnvironment.create(
+    environment = _environment(configuration)
+    compiled = environment.load_plan(with_stable_uids(_compile(environment, setup, inserts)))
+    # CompiledPlan.execute() of this release calls the method below with the wrong arguments.
+    environment._before_execute()
+    result = compiled._j_compiled_plan.execute()
+    return str(result.getJobClient().get().getJobID().toString())
+
+
+def check(
+    settings: Settings, *, setup: Sequence[str], inserts: Sequence[str], jars: Sequence[Path]
+) -> None:
+    """Compile the inserts as ``submit`` would, without a cluster; an exception says the fault."""
+    _compile(_environment(_configure(settings, jars, None, "")), setup, inserts)
+
+
+def _environment(configuration: Configuration) -> TableEnvironment:
+    return TableEnvironment.create(
         EnvironmentSettings.new_instance()
         .in_streaming_mode()
         .with_configuration(configuration)
         .build()
     )
+
+
+def _compile(
+    environment: TableEnvironment, setup: Sequence[str], inserts: Sequence[str]
+) -> CompiledPlan:
     for step in setup:
         environment.execute_sql(step)
     statements = environment.create_statement_set()
     for insert in inserts:
         statements.add_insert_sql(insert)
-    compiled = environment.load_plan(with_stable_uids(statements.compile_plan()))
-    # CompiledPlan.execute() of this release calls the method below with the wrong arguments.
-    environment._before_execute()
-    result = compiled._j_compiled_plan.execute()
-    return str(result.getJobClient().get().getJobID().toString())
+    return statements.compile_plan()
 
 
 def _configure(

@@ -2,18 +2,21 @@
 
 Reads the settings and a rule set, plans the statement, submits it to a running Flink cluster, and
 prints one JSON line with the job's id. The job runs on by itself; whoever started it talks to it
-through Flink's REST API. With ``--show`` it prints the statement and submits nothing.
+through Flink's REST API. With ``--show`` it prints the statement and submits nothing; with
+``--check`` it has Flink compile it and submits nothing. ``--save`` keeps the statement, and
+``--statement`` submits one that was kept: what was deployed, whatever has changed since.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from pathlib import Path
 
 from flink_jobs.statement import Statement, write_statement
-from pipelines.errors import FraudlakeError
+from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.fx import load_fx
 from pipelines.rules import load_ruleset
@@ -27,13 +30,23 @@ def main() -> int:
     arguments = _parse(sys.argv[1:])
     try:
         settings = Settings.from_env()
-        statement = plan(settings, arguments.ruleset or settings.flink.ruleset)
+        statement = _read(arguments.statement) or plan(
+            settings, arguments.ruleset or settings.flink.ruleset
+        )
     except FraudlakeError as error:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
     if arguments.show:
         sys.stdout.write(statement.script())
         return 0
+    if arguments.check:
+        from flink_jobs.cluster import check
+
+        check(settings, setup=statement.setup, inserts=statement.inserts, jars=arguments.jar)
+        sys.stdout.write(json.dumps({"ruleset": statement.ruleset}) + "\n")
+        return 0
+    if arguments.save is not None:
+        arguments.save.write_text(json.dumps(dataclasses.asdict(statement)), encoding="utf-8")
     job_id = _submit(settings, statement, arguments)
     sys.stdout.write(json.dumps({"job_id": job_id, "ruleset": statement.ruleset}) + "\n")
     return 0
@@ -45,6 +58,19 @@ def plan(settings: Settings, ruleset: str) -> Statement:
     return write_statement(
         settings, ruleset=load_ruleset(ruleset, features), features=features, fx=load_fx()
     )
+
+
+def _read(path: Path | None) -> Statement | None:
+    """A statement that was kept; None where none is named."""
+    if path is None:
+        return None
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        lists = {name: tuple(kept[name]) for name in ("setup", "inserts", "sources", "sinks")}
+        return Statement(**lists, ruleset=kept["ruleset"])
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"the statement kept in {path} cannot be read: {error}"
+        raise JobError(msg) from error
 
 
 def _submit(settings: Settings, statement: Statement, arguments: argparse.Namespace) -> str:
@@ -67,6 +93,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--jar", type=Path, action="append", default=[], help="needed by the job")
     parser.add_argument("--savepoint", help="go on from this savepoint or checkpoint")
     parser.add_argument("--job-id", help="32 hexadecimal digits; else Flink chooses")
+    parser.add_argument("--save", type=Path, help="keep the statement in this file")
+    parser.add_argument("--statement", type=Path, help="submit this kept one; plan nothing")
+    parser.add_argument("--check", action="store_true", help="have Flink compile it and stop")
     parser.add_argument("--show", action="store_true", help="print the SQL and stop")
     return parser.parse_args(words)
 

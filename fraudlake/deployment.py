@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlake.memory import Remembered, hold_job, remember, remembered
+from fraudlake.build import build_of
+from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import connector_jar
@@ -95,12 +96,47 @@ def submit_held(
     origin = None
     if not is_fresh:
         origin = newest_state(settings) if savepoint is None else named_state(savepoint)
-    _check_transactions(settings)
+    check_transactions(settings)
     create_topics(settings.kafka, settings.kafka.topics().all())
-    draft = Remembered(job_id=uuid.uuid4().hex, ruleset="", ruleset_name=name, origin=origin)
+    kernel = build_kernel(find_flink(settings.flink.python))
+    draft = Remembered(
+        job_id=uuid.uuid4().hex,
+        ruleset="",
+        ruleset_name=name,
+        origin=origin,
+        build=build_of(settings, write_sql(settings, name), kernel),
+        kernel=str(kernel),
+    )
+    return _hand_over(settings, draft, ["--ruleset", name])
+
+
+def submit_again(settings: Settings, known: Remembered, *, savepoint: str) -> Deployment:
+    """Submit what ``known`` was, statement and kernel, whatever has changed since."""
+    draft = dataclasses.replace(
+        known,
+        job_id=uuid.uuid4().hex,
+        origin=savepoint,
+        savepoint=None,
+        has_run=False,
+        is_stopped=False,
+    )
+    statement = statement_file(settings, known.job_id)
+    return _hand_over(settings, draft, ["--statement", str(statement)])
+
+
+def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
+    """Submit the job that ``draft`` describes, and wait until all its tasks run."""
     remember(settings, draft)
-    words = ["--ruleset", name, "--job-id", draft.job_id]
-    answer = run_submission(settings, "flink_jobs.fraud_detection", words, savepoint=origin)
+    kept = statement_file(settings, draft.job_id)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    words = [*words, "--job-id", draft.job_id, "--save", str(kept)]
+    answer = run_submission(
+        settings,
+        "flink_jobs.fraud_detection",
+        words,
+        savepoint=draft.origin,
+        kernel=Path(draft.kernel),
+    )
     planned = dataclasses.replace(draft, job_id=answer["job_id"], ruleset=answer["ruleset"])
     remember(settings, planned)
     rest = FlinkRest(settings.flink.rest_url)
@@ -115,11 +151,11 @@ def submit_held(
         state=job.state,
         ruleset=planned.ruleset,
         url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
-        savepoint=origin,
+        savepoint=draft.origin,
     )
 
 
-def _check_transactions(settings: Settings) -> None:
+def check_transactions(settings: Settings) -> None:
     """JobError if the broker would refuse the sinks' transactions, once the job runs."""
     wanted, limit = settings.kafka.transaction_timeout_s, read_transaction_limit_s(settings.kafka)
     if wanted > limit:
@@ -143,12 +179,20 @@ def choose_ruleset(settings: Settings, named: str | None) -> str:
 
 
 def run_submission(
-    settings: Settings, module: str, words: list[str], *, savepoint: str | None = None
+    settings: Settings,
+    module: str,
+    words: list[str],
+    *,
+    savepoint: str | None = None,
+    kernel: Path | None = None,
 ) -> dict[str, str]:
-    """Run a program of ``flink_jobs`` in Flink's environment; its answer: job id and rule set."""
+    """Run a program of ``flink_jobs`` in Flink's environment; its answer: job id and rule set.
+
+    ``kernel`` None: the one of these sources.
+    """
     flink = find_flink(settings.flink.python)
     command = [str(flink.python), "-m", module, *words]
-    for jar in (build_kernel(flink), connector_jar()):
+    for jar in (kernel or build_kernel(flink), connector_jar()):
         command += ["--jar", str(jar)]
     if savepoint is not None:
         command += ["--savepoint", savepoint]
@@ -199,21 +243,25 @@ def stop_job(settings: Settings) -> str:
     """
     with hold_job(settings):
         rest = FlinkRest(settings.flink.rest_url)
-        running = _require_job(rest, settings)
-        known = remembered(settings)
-        if known is None or known.job_id != running.job_id:
-            known = Remembered(job_id=running.job_id, ruleset="", has_run=True)
-        # Before the savepoint: if we die while it is made, it is found on disk.
-        remember(settings, dataclasses.replace(known, is_stopped=True))
-        try:
-            savepoint = rest.stop(
-                running.job_id, folder=checkpoint_uri(settings), wait_seconds=SAVEPOINT_SECONDS
-            )
-        except FraudlakeError:
-            # It goes on, or ends by itself after all: Flink then says FINISHED, which stands.
-            remember(settings, known)
-            raise
-        remember(settings, dataclasses.replace(known, is_stopped=True, savepoint=savepoint))
+        return stop_held(settings, rest, _require_job(rest, settings))
+
+
+def stop_held(settings: Settings, rest: FlinkRest, running: Job) -> str:
+    """``stop_job`` for who holds the job already."""
+    known = remembered(settings)
+    if known is None or known.job_id != running.job_id:
+        known = Remembered(job_id=running.job_id, ruleset="", has_run=True)
+    # Before the savepoint: if we die while it is made, it is found on disk.
+    remember(settings, dataclasses.replace(known, is_stopped=True))
+    try:
+        savepoint = rest.stop(
+            running.job_id, folder=checkpoint_uri(settings), wait_seconds=SAVEPOINT_SECONDS
+        )
+    except FraudlakeError:
+        # It goes on, or ends by itself after all: Flink then says FINISHED, which stands.
+        remember(settings, known)
+        raise
+    remember(settings, dataclasses.replace(known, is_stopped=True, savepoint=savepoint))
     return savepoint
 
 

@@ -39,6 +39,10 @@ class Remembered:
     """The state it was to go on from; None where it started with none."""
     has_run: bool = False
     """Whether all its tasks were once seen to run."""
+    build: str = ""
+    """The hash of what was submitted: statement, kernel and how it runs (``fraudlake.build``)."""
+    kernel: str = ""
+    """The jar that was submitted with the statement."""
     is_stopped: bool = False
     """Whether a person wanted it stopped: then nobody but a person starts it again."""
 
@@ -65,6 +69,11 @@ def remember(settings: Settings, what: Remembered) -> None:
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(what)) + "\n", encoding="utf-8")
     draft.replace(path)
+
+
+def statement_file(settings: Settings, job_id: str) -> Path:
+    """Where the statement of a deployment is kept, to be submitted again as it was."""
+    return settings.stack.home / "flink" / "statements" / f"{job_id}.json"
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.job_deploy import deploy
 from fraudlake.commands.job_plan import plan
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machi
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
     job.command()(plan)
+    job.command()(deploy)
     app.add_typer(job)
 
 

@@ -1,0 +1,59 @@
+"""``fraudlake job deploy``: a changed rule set, feature or release in place of the running job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from fraudlake.deploy import Deployed
+
+
+def deploy(
+    ruleset: Annotated[
+        str | None,
+        typer.Option(help="A shipped rule set, or a file of yours; else the one deployed last."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> None:
+    """Make the running job what rules, code and settings say, on the state that it has.
+
+    Does nothing where nothing has changed. What cannot run is refused while the old job runs on; a
+    new job that fails is taken back. Prints how long no decision was made, and what was lost or
+    decided twice.
+
+    Example: [bold]fraudlake job deploy --ruleset my_rules.toml[/bold]
+    """
+    from rich.console import Console
+
+    from fraudlake.deploy import deploy_job
+    from pipelines.settings import Settings
+
+    console = Console(stderr=True, highlight=False)
+    deployed = deploy_job(Settings.from_env(), ruleset=ruleset, say=console.print)
+    typer.echo(json.dumps(asdict(deployed)) if as_json else _tell(deployed))
+    if deployed.switch is not None and (deployed.switch.lost or deployed.switch.doubled):
+        raise typer.Exit(1)
+
+
+def _tell(deployed: Deployed) -> str:
+    if deployed.outcome == "unchanged":
+        return f"job {deployed.job_id} is that already: {deployed.ruleset}, nothing was done"
+    origin = f"from {deployed.savepoint}" if deployed.savepoint else "with empty profiles"
+    lines = [f"job {deployed.job_id} runs {deployed.ruleset}, {origin}"]
+    switch = deployed.switch
+    if switch is not None:
+        gap = "unknown" if switch.gap_s is None else f"{switch.gap_s:.1f} s"
+        lines.append(
+            f"gap {gap}, lost {switch.lost:,}, doubled {switch.doubled:,}, "
+            f"of {switch.records:,} records around the change"
+        )
+        lines.append(
+            f"{switch.decided_under_new:,} decisions under the new version so far"
+            if switch.decided_under_new
+            else "nothing came in since, so no decision shows the new version yet"
+        )
+    return "\n".join(lines)

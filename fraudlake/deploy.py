@@ -1,0 +1,160 @@
+"""Putting a changed job in place of the running one, on the same state, and back if it fails."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from fraudlake.build import build_of
+from fraudlake.deployment import (
+    RUNNING_SECONDS,
+    Deployment,
+    check_transactions,
+    choose_ruleset,
+    run_submission,
+    stop_held,
+    submit_again,
+    submit_held,
+    write_sql,
+)
+from fraudlake.memory import Remembered, hold_job, remembered, statement_file
+from fraudlake.stack.flink_home import find_flink
+from fraudlake.stack.kernel import build_kernel
+from fraudlake.switch_report import SwitchReport, mark_progress, report_switch
+from pipelines.errors import FraudlakeError, JobError
+from pipelines.features import load_features
+from pipelines.flink import FlinkRest
+from pipelines.rules import load_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipelines.flink import Job
+    from pipelines.settings import Settings
+
+POLL_SECONDS = 0.3
+Outcome = Literal["unchanged", "started", "replaced"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What ``fraudlake job deploy`` has done."""
+
+    outcome: Outcome
+    job_id: str
+    ruleset: str
+    build: str
+    savepoint: str | None
+    """The state that the new job went on from."""
+    switch: SwitchReport | None
+    """How the change went; None where nothing was replaced."""
+
+
+def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], None]) -> Deployed:
+    """Make the job what the rule set, the code and the settings say; nothing if it is that already.
+
+    What cannot run is refused while the old job runs on. A new job that does not come to its first
+    checkpoint is taken back: the old one goes on from the savepoint at which it was stopped, and
+    JobError says why.
+    """
+    with hold_job(settings):
+        name = choose_ruleset(settings, ruleset)
+        load_ruleset(name, load_features())
+        kernel = build_kernel(find_flink(settings.flink.python))
+        build = build_of(settings, write_sql(settings, name), kernel)
+        rest = FlinkRest(settings.flink.rest_url)
+        running = rest.active_job(settings.flink.job_name)
+        known = remembered(settings)
+        if running is None:
+            say("no job runs: starting it")
+            return _deployed("started", submit_held(settings, ruleset=name), build)
+        if known is not None and (known.job_id, known.build) == (running.job_id, build):
+            return Deployed(
+                outcome="unchanged",
+                job_id=known.job_id,
+                ruleset=known.ruleset,
+                build=build,
+                savepoint=None,
+                switch=None,
+            )
+        say("Flink compiles the new job, while the old one runs on")
+        run_submission(settings, "flink_jobs.fraud_detection", ["--ruleset", name, "--check"])
+        check_transactions(settings)
+        return _replace(settings, rest, running, name=name, build=build, say=say)
+
+
+def _replace(
+    settings: Settings,
+    rest: FlinkRest,
+    running: Job,
+    *,
+    name: str,
+    build: str,
+    say: Callable[[str], None],
+) -> Deployed:
+    known = remembered(settings)
+    mark = mark_progress(settings)
+    say("stopping the old job with a savepoint")
+    savepoint = stop_held(settings, rest, running)
+    say(f"starting the new one from {savepoint}")
+    try:
+        deployment = submit_held(settings, ruleset=name)
+        _await_checkpoint(rest, deployment.job_id)
+    except FraudlakeError as error:
+        say("the new job does not run: taking it back")
+        old = _roll_back(settings, rest, known, savepoint, cause=error)
+        msg = (
+            f"the new job did not come to its first checkpoint: {error}. "
+            f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
+        )
+        raise JobError(msg) from error
+    say("looking for its decisions")
+    switch = report_switch(settings, mark, ruleset=deployment.ruleset)
+    return _deployed("replaced", deployment, build, switch)
+
+
+def _deployed(
+    outcome: Outcome, deployment: Deployment, build: str, switch: SwitchReport | None = None
+) -> Deployed:
+    return Deployed(
+        outcome=outcome,
+        job_id=deployment.job_id,
+        ruleset=deployment.ruleset,
+        build=build,
+        savepoint=deployment.savepoint,
+        switch=switch,
+    )
+
+
+def _await_checkpoint(rest: FlinkRest, job_id: str) -> None:
+    """Until then nothing of the new job is committed, so that the old one can still go on."""
+    deadline = time.monotonic() + RUNNING_SECONDS
+    while rest.checkpoints(job_id).completed == 0:
+        if time.monotonic() > deadline:
+            cause = rest.root_cause(job_id) or "no failure is recorded"
+            msg = f"no checkpoint within {RUNNING_SECONDS:.0f} s: {cause}"
+            raise JobError(msg)
+        time.sleep(POLL_SECONDS)
+
+
+def _roll_back(
+    settings: Settings,
+    rest: FlinkRest,
+    known: Remembered | None,
+    savepoint: str,
+    *,
+    cause: FraudlakeError,
+) -> Deployment:
+    """End whatever there is of the new job, and submit the old one as it was."""
+    failed = rest.active_job(settings.flink.job_name)
+    if failed is not None:
+        rest.cancel(failed.job_id)
+        rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
+    if known is None or not statement_file(settings, known.job_id).is_file():
+        msg = (
+            f"the new job failed ({cause}), and how the old one was made is not remembered. "
+            f"Submit it with `fraudlake job submit --ruleset NAME --savepoint {savepoint}`"
+        )
+        raise JobError(msg) from cause
+    return submit_again(settings, known, savepoint=savepoint)

@@ -1,0 +1,154 @@
+"""A rule and a feature added under load, the same again, a broken file, and a start that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import json
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from pipeline_runs import read_values
+from test_job_decisions import transaction
+
+from fraudlake import deployment
+from fraudlake.deploy import deploy_job
+from pipelines.errors import JobError, RulesetError
+from pipelines.flink import FlinkRest
+from pipelines.kafka import connect_producer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipelines.settings import KafkaSettings, Settings
+
+pytestmark = pytest.mark.live
+
+PER_SECOND = 500
+HEAD = '[ruleset]\nid = "own"\ncombine = "sum"\nreview_at = 1\nblock_at = 2\n'
+RULE = """
+[[rule]]
+id = "{id}"
+owner = "me"
+state = "active"
+weight = 1
+when = "{when}"
+because = "so it is"
+"""
+ONE = HEAD + RULE.format(id="high", when="base_amount > 500")
+TWO = ONE + RULE.format(id="many", when="card_count_1h > 100000 or merchant_count_1h > 100000")
+BROKEN = HEAD + RULE.format(id="high", when="base_amout > 500")
+
+
+@contextlib.contextmanager
+def under_load(kafka: KafkaSettings) -> Iterator[None]:
+    """Transactions of 100 cards, so many a second, as long as the block runs."""
+    is_over = threading.Event()
+
+    def send() -> None:
+        producer = connect_producer(kafka)
+        topic = kafka.topics().transactions.name
+        begin = time.monotonic()
+        for number in itertools.count():
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+            card = f"card-{number % 100}"
+            value = {**transaction(number, 0), "card_id": card, "event_time": now}
+            producer.produce(topic, key=card.encode(), value=json.dumps(value).encode())
+            producer.poll(0)
+            if is_over.wait(max(0.0, begin + number / PER_SECOND - time.monotonic())):
+                break
+        assert producer.flush(30) == 0
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def await_ruleset(settings: Settings, ruleset: str) -> None:
+    """Until one of the newest decisions names it."""
+    topic = settings.kafka.topics().decisions.name
+    deadline = time.monotonic() + 60
+    known = len(read_values(settings.kafka, topic))
+    while True:
+        decisions = read_values(settings.kafka, topic)
+        newest = max(decisions, key=lambda item: item["decided_at"], default=None)
+        if newest is not None and len(decisions) > known and newest["ruleset"] == ruleset:
+            return
+        assert time.monotonic() < deadline, f"no decision under {ruleset}"
+
+
+def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    rest = FlinkRest(settings.flink.rest_url)
+
+    def active() -> str:
+        job = rest.active_job(settings.flink.job_name)
+        assert job is not None
+        return job.job_id
+
+    try:
+        rules = write(tmp_path, ONE)
+        first = deploy_job(settings, ruleset=rules, say=steps.append)
+        assert first.outcome == "started"
+        with under_load(settings.kafka):
+            await_ruleset(settings, first.ruleset)
+
+            write(tmp_path, TWO)  # a rule, a feature, and a stage across cards
+            second = deploy_job(settings, ruleset=rules, say=steps.append)
+            assert second.outcome == "replaced"
+            assert second.ruleset != first.ruleset
+            assert second.job_id == active()
+            report = second.switch
+            assert report is not None
+            print(report)
+            assert (report.lost, report.doubled) == (0, 0)
+            assert report.decided_under_new > 0
+            assert report.gap_s is not None
+            # It went on counting: the state was kept.
+            await_ruleset(settings, second.ruleset)
+
+            again = deploy_job(settings, ruleset=rules, say=steps.append)
+            assert (again.outcome, again.job_id) == ("unchanged", second.job_id)
+
+            write(tmp_path, BROKEN)
+            with pytest.raises(RulesetError, match="did you mean") as refused:
+                deploy_job(settings, ruleset=rules, say=steps.append)
+            assert "base_amout" in str(refused.value)
+            assert active() == second.job_id
+
+            # More subtasks than the cluster has slots for: it is accepted, and never runs. The file
+            # that the old job was made of is broken by now.
+            write(tmp_path, ONE)
+            monkeypatch.setattr(deployment, "RUNNING_SECONDS", 10.0)
+            flink = dataclasses.replace(settings.flink, parallelism=64)
+            wide = dataclasses.replace(settings, flink=flink)
+            with pytest.raises(JobError, match="The old one runs again"):
+                deploy_job(wide, ruleset=rules, say=steps.append)
+            assert active() not in (first.job_id, second.job_id)
+            await_ruleset(settings, second.ruleset)
+        decisions = read_values(settings.kafka, settings.kafka.topics().decisions.name)
+        places = [(item["source"]["partition"], item["source"]["offset"]) for item in decisions]
+        assert len(set(places)) == len(places)
+        counts = [item["features"].get("card_count_1h") for item in decisions]
+        assert max(count for count in counts if count is not None) > 10
+    finally:
+        job = rest.active_job(settings.flink.job_name)
+        if job is not None:
+            rest.cancel(job.job_id)
