@@ -106,12 +106,21 @@ def submit_held(
         origin=origin,
         build=build_of(settings, write_sql(settings, name), kernel),
         kernel=str(kernel),
+        parallelism=settings.flink.parallelism,
+        state_backend=settings.flink.state_backend,
+        checkpoint_interval_ms=settings.flink.checkpoint_interval_ms,
     )
     return _hand_over(settings, draft, ["--ruleset", name])
 
 
 def submit_again(settings: Settings, known: Remembered, *, savepoint: str) -> Deployment:
-    """Submit what ``known`` was, statement and kernel, whatever has changed since."""
+    """Submit what ``known`` was: statement, kernel and settings, whatever has changed since."""
+    flink = dataclasses.replace(
+        settings.flink,
+        parallelism=known.parallelism,
+        state_backend=known.state_backend,
+        checkpoint_interval_ms=known.checkpoint_interval_ms,
+    )
     draft = dataclasses.replace(
         known,
         job_id=uuid.uuid4().hex,
@@ -121,7 +130,8 @@ def submit_again(settings: Settings, known: Remembered, *, savepoint: str) -> De
         is_stopped=False,
     )
     statement = statement_file(settings, known.job_id)
-    return _hand_over(settings, draft, ["--statement", str(statement)])
+    own = dataclasses.replace(settings, flink=flink)
+    return _hand_over(own, draft, ["--statement", str(statement)])
 
 
 def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from fraudlake.file_lock import hold_file
 from pipelines.errors import JobError
@@ -43,6 +43,10 @@ class Remembered:
     """The hash of what was submitted: statement, kernel and how it runs (``fraudlake.build``)."""
     kernel: str = ""
     """The jar that was submitted with the statement."""
+    parallelism: int = 1
+    state_backend: Literal["hashmap", "rocksdb"] = "hashmap"
+    checkpoint_interval_ms: int = 1000
+    """The settings that the job was submitted with, for when it is submitted again as it was."""
     is_stopped: bool = False
     """Whether a person wanted it stopped: then nobody but a person starts it again."""
 

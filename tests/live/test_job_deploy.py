@@ -136,7 +136,7 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
             # More subtasks than the cluster has slots for: it is accepted, and never runs. The file
             # that the old job was made of is broken by now.
             write(tmp_path, ONE)
-            monkeypatch.setattr(deployment, "RUNNING_SECONDS", 10.0)
+            monkeypatch.setattr(deployment, "RUNNING_SECONDS", 25.0)
             flink = dataclasses.replace(settings.flink, parallelism=64)
             wide = dataclasses.replace(settings, flink=flink)
             with pytest.raises(JobError, match="The old one runs again"):
