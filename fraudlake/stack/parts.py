@@ -13,8 +13,8 @@ from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.flink_metrics import metrics_urls, preferred_metrics_ports
 from fraudlake.stack.jars import fetch_jars
 from fraudlake.stack.java import FOR_ELASTICSEARCH, FOR_FLINK, find_java
-from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.kafka import TRANSACTION_LIMIT_S, kafka_program
+from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.ports import LOOPBACK, choose_ports
 from fraudlake.stack.workers import (
     ALERTS_SINK,

@@ -18,6 +18,8 @@ from pipelines.errors import StackError
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
 JAVA = Java(home=Path("/usr/lib/jvm/x"), major=17, has_compiler=True)
+KERNEL = Path("/srv/kernel.jar")
+PORTS = {"jobmanager_metrics_port": 9249, "taskmanager_metrics_port": 9250}
 
 
 def test_everything_listens_on_the_loopback_only(tmp_path: Path) -> None:
@@ -74,7 +76,17 @@ def test_flink_keeps_the_module_options_it_ships(tmp_path: Path, flink: FlinkHom
     home = Home(path=tmp_path / "home")
     home.make()
     settings = Settings(stack=StackSettings(taskmanagers=2))
-    programs = flink_programs(home, settings, flink, JAVA, port=1, rpc_port=2, divide=divide, **METRICS)
+    programs = flink_programs(
+        home,
+        settings,
+        flink,
+        JAVA,
+        port=1,
+        rpc_port=2,
+        divide=divide,
+        kernel=KERNEL,
+        metrics_ports=PORTS,
+    )
     assert [item.name for item in programs] == ["jobmanager", "taskmanager-1", "taskmanager-2"]
     assert "taskmanager.resource-id=taskmanager-2" in programs[2].command
     assert {"-Xmx1", "--add-opens=a/b=ALL", "x=taskmanager"} <= set(programs[1].command)
@@ -88,7 +100,17 @@ def test_flink_without_module_options_is_refused(tmp_path: Path, flink: FlinkHom
     home = Home(path=tmp_path / "home")
     home.make()
     with pytest.raises(StackError, match=r"no env\.java\.opts\.all"):
-        flink_programs(home, Settings(), flink, JAVA, port=1, rpc_port=2, divide=divide, **METRICS)
+        flink_programs(
+            home,
+            Settings(),
+            flink,
+            JAVA,
+            port=1,
+            rpc_port=2,
+            divide=divide,
+            kernel=KERNEL,
+            metrics_ports=PORTS,
+        )
 
 
 def test_private_home_moves_only_the_data_of_another_user(tmp_path: Path) -> None:
