@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.bench_latency import latency
+
 if TYPE_CHECKING:
     from bench.stream import StreamBenchmark
 
@@ -20,12 +22,8 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
+    bench.command()(latency)
     app.add_typer(bench)
-
-
-@bench.callback()
-def about() -> None:
-    """Keep `stream` a subcommand while it is the only one."""
 
 
 @bench.command()
