@@ -34,6 +34,9 @@ def stream(
     zipf: Annotated[float, typer.Option(min=0.0, help="Skew over cards; 0 is uniform.")] = 1.1,
     ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "classic",
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
+    with_loop: Annotated[
+        bool, typer.Option("--with-loop", help="A plain Python loop on the same topic, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Records a second of the job, beside a job that passes the same bytes through.
@@ -69,6 +72,7 @@ def stream(
             ruleset=ruleset,
             submit=run_submission,
             on_progress=on_progress,
+            with_loop=with_loop,
         )
     typer.echo(json.dumps({**asdict(result), "share": result.share})) if as_json else _show(result)
 
@@ -84,7 +88,9 @@ def _show(result: StreamBenchmark) -> None:
     table.add_column("job")
     table.add_column("records/s", justify="right")
     table.add_column("CPU µs/record", justify="right")
-    for rate in (result.pass_through, result.fraud_detection):
+    for rate in (result.pass_through, result.fraud_detection, result.python_loop):
+        if rate is None:
+            continue
         table.add_row(rate.job, f"{rate.records_per_second:,.0f}", f"{rate.cpu_us_per_record:.1f}")
     Console().print(table)
     Console().print(f"the job reaches {result.share:.0%} of pass-through")
