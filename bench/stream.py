@@ -81,6 +81,8 @@ class StreamBenchmark:
     state_backend: str
     pass_through: Rate
     fraud_detection: Rate
+    python_loop: Rate | None = None
+    """The plain loop of ``bench/python_loop.py``, where it was asked for."""
 
     @property
     def share(self) -> float:
@@ -102,13 +104,20 @@ def run_stream_benchmark(
     ruleset: str,
     submit: Submit,
     on_progress: Listener,
+    with_loop: bool = False,
 ) -> StreamBenchmark:
     """Fill a topic of its own, run both jobs over it, and leave nothing running."""
     prefix = f"bench{load.seed}-{int(time.time())}-"
     kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
     create_topics(kafka, kafka.topics().all())
     try:
-        return _run(settings, kafka, load, ruleset=ruleset, submit=submit, on_progress=on_progress)
+        result = _run(
+            settings, kafka, load, ruleset=ruleset, submit=submit, on_progress=on_progress
+        )
+        if with_loop:
+            loop = _measure_loop(settings, kafka, load.records, on_progress)
+            result = dataclasses.replace(result, python_loop=loop)
+        return result
     finally:
         delete_topics(kafka, kafka.topics().all())
 
@@ -178,16 +187,36 @@ def _measure(
 ) -> Rate:
     rest = FlinkRest(settings.flink.rest_url)
     try:
-        samples = _watch(settings, rest, job_id, records, lambda n: on_progress(name, n, records))
+        samples = _watch(
+            settings,
+            lambda: rest.root_cause(job_id),
+            job_id,
+            records,
+            lambda n: on_progress(name, n, records),
+        )
     finally:
         rest.cancel(job_id)
         rest.await_end(job_id, wait_seconds=60)
     return _slope(name, samples, records)
 
 
+def _measure_loop(
+    settings: Settings, kafka: KafkaSettings, records: int, on_progress: Listener
+) -> Rate:
+    from bench.python_loop import running_loops  # orjson, which only this needs
+
+    name = "python-loop"
+    own = dataclasses.replace(
+        settings, kafka=kafka, flink=dataclasses.replace(settings.flink, job_name=name)
+    )
+    with running_loops(kafka, f"{kafka.topic_prefix}{name}"):
+        samples = _watch(own, lambda: None, name, records, lambda n: on_progress(name, n, records))
+    return _slope(name, samples, records)
+
+
 def _watch(
     settings: Settings,
-    rest: FlinkRest,
+    find_cause: Callable[[], str | None],
     job_id: str,
     records: int,
     on_progress: Callable[[int], None],
@@ -204,7 +233,7 @@ def _watch(
         if done >= records:
             return samples
         time.sleep(POLL_SECONDS)
-    cause = rest.root_cause(job_id) or "it is only slow"
+    cause = find_cause() or "it is only slow"
     msg = f"job {job_id} did not read {records} records in {LONGEST_RUN_SECONDS:.0f} s: {cause}"
     raise JobError(msg)
 

@@ -10,6 +10,7 @@ import http.client
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import JobError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 REQUEST_SECONDS = 5.0
 ENDED_STATES = frozenset({"CANCELED", "FAILED", "FINISHED"})
@@ -67,6 +68,14 @@ class Cluster:
     taskmanagers: int
     slots_total: int
     slots_free: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregate:
+    """One metric over the subtasks of a vertex."""
+
+    sum: float
+    max: float
 
 
 class FlinkRest:
@@ -142,6 +151,29 @@ class FlinkRest:
         """True when every task of the job runs."""
         vertices = self._get(f"/jobs/{job_id}")["vertices"]
         return all(vertex["status"] == "RUNNING" for vertex in vertices)
+
+    def read_vertices(self, job_id: str) -> list[str]:
+        """The ids of the job's vertices: operators that run chained in one task are one."""
+        return [str(vertex["id"]) for vertex in self._get(f"/jobs/{job_id}")["vertices"]]
+
+    def read_metric_names(self, job_id: str, vertex: str) -> list[str]:
+        """What is measured at a vertex now; names come and go with the tasks."""
+        answer: Any = self._get(f"/jobs/{job_id}/vertices/{vertex}/subtasks/metrics")
+        return [str(item["id"]) for item in answer]
+
+    def read_metrics(self, job_id: str, vertex: str, names: Iterable[str]) -> dict[str, Aggregate]:
+        """The metrics of a vertex by name, as of the cluster's last look.
+
+        Flink answers for all names or, where one is unknown to it, for none: then the result is
+        empty. What has no value yet is NaN.
+        """
+        wanted = ",".join(urllib.parse.quote(name, safe="") for name in names)
+        path = f"/jobs/{job_id}/vertices/{vertex}/subtasks/metrics?get={wanted}"
+        answer: Any = self._get(path)
+        return {
+            str(item["id"]): Aggregate(sum=float(item["sum"]), max=float(item["max"]))
+            for item in answer
+        }
 
     def stop(self, job_id: str, *, folder: str | None = None, wait_seconds: float) -> str:
         """Stop with a savepoint in ``folder``, else in the cluster's own; its path.

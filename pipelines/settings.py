@@ -65,6 +65,8 @@ class StackSettings:
     elasticsearch_port: int = 9200
     elasticsearch_transport_port: int = 9300
     dagster_port: int = 3000
+    jobmanager_metrics_port: int = 9249
+    taskmanager_metrics_port: int = 9250
     """Ports to prefer; one that is taken is replaced by a free one, unless ``strict_ports``."""
     strict_ports: bool = False
     kafka_heap_mb: int = 512

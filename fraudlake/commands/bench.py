@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.bench_latency import latency
+
 if TYPE_CHECKING:
     from bench.stream import StreamBenchmark
 
@@ -20,12 +22,8 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
+    bench.command()(latency)
     app.add_typer(bench)
-
-
-@bench.callback()
-def about() -> None:
-    """Keep `stream` a subcommand while it is the only one."""
 
 
 @bench.command()
@@ -39,6 +37,9 @@ def stream(
     ] = 2.0,
     ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "classic",
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
+    with_loop: Annotated[
+        bool, typer.Option("--with-loop", help="A plain Python loop on the same topic, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Records a second of the job, beside a job that passes the same bytes through.
@@ -74,6 +75,7 @@ def stream(
             ruleset=ruleset,
             submit=run_submission,
             on_progress=on_progress,
+            with_loop=with_loop,
         )
     typer.echo(json.dumps({**asdict(result), "share": result.share})) if as_json else _show(result)
 
@@ -89,7 +91,9 @@ def _show(result: StreamBenchmark) -> None:
     table.add_column("job")
     table.add_column("records/s", justify="right")
     table.add_column("CPU µs/record", justify="right")
-    for rate in (result.pass_through, result.fraud_detection):
+    for rate in (result.pass_through, result.fraud_detection, result.python_loop):
+        if rate is None:
+            continue
         table.add_row(rate.job, f"{rate.records_per_second:,.0f}", f"{rate.cpu_us_per_record:.1f}")
     Console().print(table)
     Console().print(f"the job reaches {result.share:.0%} of pass-through")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fraudlake.commands.job_deploy import deploy
 from fraudlake.commands.job_plan import plan
-
-if TYPE_CHECKING:
-    from pipelines.flink import FlinkRest, Job
-    from pipelines.settings import Settings
+from fraudlake.commands.job_status import status
 
 job = typer.Typer(
     name="job",
@@ -28,6 +25,7 @@ def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
     job.command()(plan)
     job.command()(deploy)
+    job.command()(status)
     app.add_typer(job)
 
 
@@ -111,57 +109,3 @@ def stop(as_json: AsJson = False) -> None:
     with Console(stderr=True).status("stopping with a savepoint"):
         savepoint = stop_job(Settings.from_env())
     typer.echo(json.dumps({"savepoint": savepoint}) if as_json else f"stopped; state: {savepoint}")
-
-
-@job.command()
-def status(as_json: AsJson = False) -> None:
-    """State, rule set, checkpoints and lag of the job. Exit code 1 when it does not run."""
-    from pipelines.flink import FlinkRest
-    from pipelines.settings import Settings
-
-    settings = Settings.from_env()
-    rest = FlinkRest(settings.flink.rest_url)
-    jobs = rest.jobs(settings.flink.job_name)
-    if not jobs:
-        typer.echo(json.dumps({"state": "absent"}) if as_json else "no such job was ever submitted")
-        raise typer.Exit(1)
-    facts = _facts(rest, settings, jobs[0])
-    if as_json:
-        typer.echo(json.dumps(facts))
-    else:
-        _show(facts)
-    if facts["state"] != "RUNNING":
-        raise typer.Exit(1)
-
-
-def _facts(rest: FlinkRest, settings: Settings, found: Job) -> dict[str, object]:
-    from pipelines.kafka import read_group_offsets, read_offsets
-
-    checkpoints = rest.checkpoints(found.job_id)
-    topic = settings.kafka.topics().transactions.name
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    ends = read_offsets(settings.kafka, topic)
-    read = read_group_offsets(settings.kafka, group, topic)
-    lag = sum(held.end - read.get(partition, held.start) for partition, held in ends.items())
-    return {
-        "job_id": found.job_id,
-        "name": found.name,
-        "state": found.state,
-        "ruleset": rest.parameters(found.job_id).get("ruleset"),
-        "uptime_s": found.duration_ms // 1000,
-        "lag_records": lag,
-        "checkpoints_completed": checkpoints.completed,
-        "checkpoints_failed": checkpoints.failed,
-        "restores": checkpoints.restored,
-        "state_bytes": checkpoints.latest_bytes,
-        "checkpoint_duration_ms": checkpoints.latest_duration_ms,
-        "last_failure": rest.root_cause(found.job_id),
-        "url": f"{settings.flink.rest_url}/#/job/{found.job_id}",
-    }
-
-
-def _show(facts: dict[str, object]) -> None:
-    for name, value in facts.items():
-        if value is not None:
-            shown = f"{value:,}" if isinstance(value, int) else str(value)
-            typer.echo(f"{name.replace('_', ' '):<24}{shown}")

@@ -211,7 +211,7 @@ def _status_table(found: StackStatus) -> Table:
             _duration(part.uptime_seconds) if part.uptime_seconds > 0 else "",
             f"{part.rss_bytes / 2**20:,.0f} MiB" if part.rss_bytes > 0 else "",
             f"{part.restarts}, last: {part.last_exit}" if part.restarts > 0 else "",
-            part.endpoint,
+            "\n".join(filter(None, (part.endpoint, part.metrics))),
         )
     return table
 

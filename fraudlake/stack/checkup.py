@@ -12,6 +12,7 @@ import psutil
 
 from fraudlake.stack.cache import cache_dir
 from fraudlake.stack.flink_home import find_flink
+from fraudlake.stack.flink_metrics import preferred_metrics_ports
 from fraudlake.stack.home import Home
 from fraudlake.stack.install_hints import install_command
 from fraudlake.stack.jars import cached_jars
@@ -201,6 +202,7 @@ def _ports(settings: Settings) -> Finding:
         "elasticsearch_port": stack.elasticsearch_port,
         "elasticsearch_transport_port": stack.elasticsearch_transport_port,
         "dagster_port": stack.dagster_port,
+        **preferred_metrics_ports(stack),
     }
     taken = [
         f"{port} by {describe_holder(port)}" for port in ports.values() if not port_is_free(port)

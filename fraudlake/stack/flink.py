@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.stack.flink_memory import FlinkMemory, Kind, read_memory
+from fraudlake.stack.flink_metrics import link_plugins, reporter_options
 from fraudlake.stack.ports import LOOPBACK
 from fraudlake.stack.program import Program
 from pipelines.errors import StackError
@@ -51,10 +52,13 @@ def flink_programs(
     *,
     port: int,
     rpc_port: int,
+    kernel: Path,
+    metrics_ports: Mapping[str, int],
     divide: Callable[..., FlinkMemory] = read_memory,
 ) -> list[Program]:
     """The JobManager with its REST on ``port``, and as many TaskManagers as set.
 
+    ``kernel`` brings the reporter of metrics, which each process offers on its port.
     They are started as Flink's scripts would, with ``divide`` in place of the scripts' arithmetic.
     """
     folder = home.path / "flink"
@@ -66,12 +70,14 @@ def flink_programs(
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "conf" / "config.yaml").write_text(config, encoding="utf-8")
         (folder / "conf" / "log4j-console.properties").write_text(_LOG4J, encoding="utf-8")
+        link_plugins(folder / "plugins", flink, kernel)
         shutil.copy(flink.home / "conf" / "log4j-cli.properties", folder / "conf")
 
     def program(name: str, kind: Kind, options: Mapping[str, str]) -> Program:
         memory = divide(kind, config, flink=flink, java=java, memory_folder=folder / "memory")
         main = JOBMANAGER_CLASS if kind == "jobmanager" else TASKMANAGER_CLASS
-        extra = [part for item in options.items() for part in ("-D", "=".join(item))]
+        all_options = {**options, **reporter_options(metrics_ports, name)}
+        extra = [part for item in all_options.items() for part in ("-D", "=".join(item))]
         return Program(
             name=name,
             command=(
@@ -87,7 +93,7 @@ def flink_programs(
                 *extra,
             ),
             priority=30 if kind == "jobmanager" else 40,
-            environment=_environment(flink, java, folder / "conf"),
+            environment=_environment(flink, java, folder),
             directory=folder,
             prepare=prepare,
         )
@@ -116,16 +122,16 @@ def _jvm_options(modules: str, java: Java, conf: Path) -> list[str]:
     ]
 
 
-def _environment(flink: FlinkHome, java: Java, conf: Path) -> dict[str, str]:
+def _environment(flink: FlinkHome, java: Java, folder: Path) -> dict[str, str]:
     """What Flink's scripts export, and Flink and PyFlink read."""
     return {
         "JAVA_HOME": str(java.home),
         "FLINK_HOME": str(flink.home),
-        "FLINK_CONF_DIR": str(conf),
+        "FLINK_CONF_DIR": str(folder / "conf"),
         "FLINK_BIN_DIR": str(flink.home / "bin"),
         "FLINK_LIB_DIR": str(flink.home / "lib"),
         "FLINK_OPT_DIR": str(flink.home / "opt"),
-        "FLINK_PLUGINS_DIR": str(flink.home / "plugins"),
+        "FLINK_PLUGINS_DIR": str(folder / "plugins"),
     }
 
 
@@ -177,6 +183,8 @@ def cluster_config(
         # A killed TaskManager is noticed within ten seconds, and the job goes on by itself.
         "heartbeat.interval": "2 s",
         "heartbeat.timeout": "10 s",
+        # `fraudlake job status --watch` looks each second.
+        "metrics.fetcher.update-interval": "1 s",
         "classloader.check-leaked-classloader": "false",
     }
 

@@ -30,6 +30,11 @@ class FlinkHome:
         jars = (self.home / "lib").glob("*.jar")
         return tuple(sorted(jars, key=lambda jar: (jar.name.startswith("flink-dist"), jar.name)))
 
+    @property
+    def prometheus(self) -> tuple[Path, ...]:
+        """Its metrics reporter, which Flink keeps apart from ``lib``."""
+        return tuple((self.home / "plugins" / "metrics-prometheus").glob("*.jar"))
+
 
 def find_flink(python: str = "") -> FlinkHome:
     """Flink as seen by ``python``; empty: the environment ``.venv-flink`` beside the project.

@@ -73,8 +73,9 @@ def _compile(
     source: Path, files: list[Path], flink: FlinkHome, classes: Path, environ: Mapping[str, str]
 ) -> None:
     java = find_java(FOR_FLINK, environ)
+    jars = (*flink.class_path, *flink.prometheus)
     command = [str(java.home / "bin" / "javac"), *JAVAC_OPTIONS, "-d", str(classes)]
-    command += ["-classpath", os.pathsep.join(str(jar) for jar in flink.class_path)]
+    command += ["-classpath", os.pathsep.join(str(jar) for jar in jars)]
     command += [str(file) for file in files if file.suffix == ".java"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from fraudlake.stack.elasticsearch import elasticsearch_program
 from fraudlake.stack.flink import flink_programs, taskmanager_names
 from fraudlake.stack.flink_home import find_flink
+from fraudlake.stack.flink_metrics import metrics_urls, preferred_metrics_ports
 from fraudlake.stack.jars import fetch_jars
 from fraudlake.stack.java import FOR_ELASTICSEARCH, FOR_FLINK, find_java
 from fraudlake.stack.kafka import TRANSACTION_LIMIT_S, kafka_program
+from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.ports import LOOPBACK, choose_ports
 from fraudlake.stack.workers import (
     ALERTS_SINK,
@@ -55,6 +57,7 @@ def choose_endpoints(settings: Settings) -> Endpoints:
         wanted |= {"kafka_controller_port": stack.kafka_controller_port}
     if not settings.flink.external:
         wanted |= {"flink_port": stack.flink_port, "flink_rpc_port": stack.flink_rpc_port}
+        wanted |= preferred_metrics_ports(stack)
     if not settings.elasticsearch.external:
         wanted |= {"elasticsearch_port": stack.elasticsearch_port}
         wanted |= {"elasticsearch_transport_port": stack.elasticsearch_transport_port}
@@ -70,6 +73,8 @@ def choose_endpoints(settings: Settings) -> Endpoints:
         }
     if not settings.flink.external:
         endpoints["flink"] = {"rest_url": f"http://{LOOPBACK}:{ports['flink_port']}"}
+        processes = ["jobmanager", *taskmanager_names(settings)]
+        endpoints["metrics"] = dict(metrics_urls(ports, processes))
     if not settings.elasticsearch.external:
         url = f"http://{LOOPBACK}:{ports['elasticsearch_port']}"
         endpoints["elasticsearch"] = {"url": url}
@@ -153,13 +158,16 @@ def plan_programs(
             )
         )
     if not settings.flink.external:
+        flink = find_flink(settings.flink.python)
         programs += flink_programs(
             home,
             settings,
-            find_flink(settings.flink.python),
+            flink,
             find_java(FOR_FLINK, environ),
             port=ports["flink_port"],
             rpc_port=ports["flink_rpc_port"],
+            kernel=build_kernel(flink, environ=environ),
+            metrics_ports=ports,
         )
     if not settings.kafka.external:
         programs.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from fraudlake.stack.home import Home
@@ -38,6 +38,8 @@ class Part:
     uptime_seconds: int = 0
     rss_bytes: int = 0
     endpoint: str = ""
+    metrics: str = ""
+    """Where Prometheus finds it."""
     restarts: int = 0
     last_exit: str = ""
 
@@ -97,7 +99,8 @@ def read_status(settings: Settings) -> StackStatus:
             parts.append(_job(local))
         else:
             part = _part(name, states.get(name), exits.get(name, []), local, dagster_url)
-            parts.append(part)
+            metrics = str(endpoints.get("metrics", {}).get(name, ""))
+            parts.append(replace(part, metrics=metrics))
     if is_up:
         parts.append(_supervisor(supervisor))
     return StackStatus(

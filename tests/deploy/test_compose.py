@@ -113,6 +113,7 @@ def test_servers_listen_where_the_settings_point() -> None:
     assert jobmanager["rest.port"] == "8081"
     assert jobmanager["rest.bind-address"] == "0.0.0.0"
     for name in ("jobmanager", "taskmanager"):
+        assert flink_options(name)["metrics.reporter.prometheus.port"] == "9249"
         assert flink_options(name)["jobmanager.rpc.address"] == SERVICES["jobmanager"]["hostname"]
     assert flink_options("taskmanager")["taskmanager.host"] == SERVICES["taskmanager"]["hostname"]
     assert split(SERVICES["kibana"]["environment"]["ELASTICSEARCH_HOSTS"])[0] == "elasticsearch"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Any free one for each, so that a stack of one's own may run beside the tests.
 PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
 PORTS += ("elasticsearch_port", "elasticsearch_transport_port", "dagster_port")
+PORTS += ("jobmanager_metrics_port", "taskmanager_metrics_port")
 
 
 @pytest.fixture(scope="session")

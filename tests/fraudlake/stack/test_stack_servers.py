@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +18,11 @@ from fraudlake.stack.kafka import render_properties
 from pipelines.errors import StackError
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
+if TYPE_CHECKING:
+    from fraudlake.stack.program import Program
+
 JAVA = Java(home=Path("/usr/lib/jvm/x"), major=17, has_compiler=True)
+METRICS_PORTS = {"jobmanager_metrics_port": 9249, "taskmanager_metrics_port": 9250}
 
 
 def test_everything_listens_on_the_loopback_only(tmp_path: Path) -> None:
@@ -70,17 +75,35 @@ def divide(kind: Kind, config: str, **_: object) -> FlinkMemory:
     return FlinkMemory(jvm=("-Xmx1",), options=("-D", f"x={kind}"))
 
 
+def programs_of(home: Home, settings: Settings, flink: FlinkHome) -> list[Program]:
+    return flink_programs(
+        home,
+        settings,
+        flink,
+        JAVA,
+        port=1,
+        rpc_port=2,
+        kernel=Path("/srv/kernel.jar"),
+        metrics_ports=METRICS_PORTS,
+        divide=divide,
+    )
+
+
 def test_flink_keeps_the_module_options_it_ships(tmp_path: Path, flink: FlinkHome) -> None:
     home = Home(path=tmp_path / "home")
     home.make()
     settings = Settings(stack=StackSettings(taskmanagers=2))
-    programs = flink_programs(home, settings, flink, JAVA, port=1, rpc_port=2, divide=divide)
+    programs = programs_of(home, settings, flink)
     assert [item.name for item in programs] == ["jobmanager", "taskmanager-1", "taskmanager-2"]
     assert "taskmanager.resource-id=taskmanager-2" in programs[2].command
     assert {"-Xmx1", "--add-opens=a/b=ALL", "x=taskmanager"} <= set(programs[1].command)
     programs[0].prepare()
     written = (home.path / "flink" / "conf" / "config.yaml").read_text()
     assert "env.java.opts.all: --add-opens=a/b=ALL\n" in written
+    # Each process has a port for its metrics; one that has none, as in a stack of an earlier
+    # release, starts without.
+    assert "metrics.reporter.prometheus.port=9250" in programs[1].command
+    assert not any("metrics.reporter" in word for word in programs[2].command)
 
 
 def test_flink_without_module_options_is_refused(tmp_path: Path, flink: FlinkHome) -> None:
@@ -88,7 +111,7 @@ def test_flink_without_module_options_is_refused(tmp_path: Path, flink: FlinkHom
     home = Home(path=tmp_path / "home")
     home.make()
     with pytest.raises(StackError, match=r"no env\.java\.opts\.all"):
-        flink_programs(home, Settings(), flink, JAVA, port=1, rpc_port=2, divide=divide)
+        programs_of(home, Settings(), flink)
 
 
 def test_private_home_moves_only_the_data_of_another_user(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
     private final int[] fieldIndex;
 
     private transient RecordReader reader;
+    private transient JobMetrics.Read metrics;
     private transient int amountIndex;
     private transient int currencyIndex;
 
@@ -93,6 +94,7 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
     public void open(InitializationContext context) {
         Contract contract = Contract.named(contractName);
         reader = new RecordReader(contract, money);
+        metrics = new JobMetrics.Read(context.getMetricGroup(), contractName);
         amountIndex = contract.indexOf("amount");
         currencyIndex = contract.indexOf("currency");
     }
@@ -100,6 +102,7 @@ final class ContractDecoder implements DeserializationSchema<RowData> {
     @Override
     public RowData deserialize(byte[] json) throws IOException {
         Fault fault = reader.read(json);
+        metrics.count(json, fault);
         GenericRowData row = new GenericRowData(sources.length);
         for (int i = 0; i < sources.length; i++) {
             row.setField(i, fault == null ? value(i, json) : faulty(i, json, fault));

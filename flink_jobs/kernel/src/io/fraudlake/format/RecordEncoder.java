@@ -34,6 +34,7 @@ final class RecordEncoder implements SerializationSchema<RowData> {
     private transient JsonBytes out;
     private transient Member[] members;
     private transient Member alert;
+    private transient JobMetrics.Written metrics;
 
     /** {@code features}: {@code name:kind} in the order of the array. */
     RecordEncoder(RowType rowType, List<String> features) {
@@ -45,6 +46,9 @@ final class RecordEncoder implements SerializationSchema<RowData> {
     @Override
     public void open(InitializationContext context) {
         out = new JsonBytes();
+        if (metrics == null) { // Kafka's sink opens twice, and Flink ignores a name the second time
+            metrics = new JobMetrics.Written(context.getMetricGroup(), rowType);
+        }
         Member[] all = bind(rowType, features);
         int alertIndex = rowType.getFieldNames().indexOf(ALERT);
         alert = alertIndex < 0 ? null : all[alertIndex];
@@ -66,7 +70,9 @@ final class RecordEncoder implements SerializationSchema<RowData> {
     @Override
     public byte[] serialize(RowData row) {
         out.reset();
-        if (alert == null || row.isNullAt(alert.index())) {
+        boolean isAlert = alert != null && !row.isNullAt(alert.index());
+        metrics.count(row, isAlert);
+        if (!isAlert) {
             writeObject(out, members, row);
         } else {
             alert.writer().write(out, alert.value(row));
