@@ -57,7 +57,8 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
     window_ms = settings.flink.alert_window_h * 3_600_000
     described = [
         {
-            "stage": stage.uid,
+            "stage": stage.entity,
+            "uid": stage.uid,
             "key": KEY_COLUMNS[stage.entity],
             "looks_back": _duration(stage.horizon_ms),
             "state_bytes": bytes_per_key(stage),
@@ -68,6 +69,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
     ]
     judgement = {
         "stage": "judgement",
+        "uid": "judgement",
         "key": KEY_COLUMNS["card"],
         "looks_back": _duration(window_ms),
         "state_bytes": 0,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 TYPICAL_EVENTS = 60
 """Of a card in 30 days: two a day."""
 DAY_MS = 86_400_000
+SPAN_MS = 30 * DAY_MS
 
 _HEADER, _SECTION, _SECTIONS, _NAME = 56, 16, 5, 4
 _EDGE, _COUNT, _SUM, _SQUARES, _EXTREMES, _DISTINCT = 4, 4, 8, 16, 16, 4
@@ -23,23 +24,22 @@ _SEEN_VALUES = 20
 
 
 def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
-    """For a key with so many events, evenly spread over the stage's longest window."""
+    """For a key with so many events, evenly spread over 30 days, or over a longer window."""
     if stage.is_attributes:
         return 9 + 8 * 3
+    span = max(stage.horizon_ms, SPAN_MS)
     logged = {item.category for item in stage.features if item.aggregate == "distinct"}
     seen = {item.category for item in stage.features if item.aggregate == "first_seen"}
-    fixed = _HEADER + _SECTION * (_SECTIONS + len(seen))
-    fixed += _NAME * (len(stage.filters) + len(logged) + len(seen)) + _aggregates(stage)
+    size = _HEADER + _SECTION * (_SECTIONS + len(seen))
+    size += _NAME * (len(stage.filters) + len(logged) + len(seen)) + _aggregates(stage)
     flags = 2 if len(stage.filters) > 8 else 1
-    records = events * (_TIME + flags + _AMOUNT) if stage.horizon_ms else 0
-    horizon = max(stage.horizon_ms, 1)
+    size += round(events * stage.horizon_ms / span) * (_TIME + flags + _AMOUNT)
     values = [item.window_ms for item in stage.features if item.aggregate == "distinct"]
-    recent = events * max(values, default=0) / horizon
-    records += round(recent * _HASH * len(logged))
+    size += round(events * max(values, default=0) / span) * _HASH * len(logged)
     if stage.entity == "card":
-        records += round(max(1, events * min(1, DAY_MS / horizon)) * _ID) + _TRANSACTION_ID
-        records += _SEEN * len(seen) * _SEEN_VALUES
-    return fixed + records
+        size += max(1, round(events * DAY_MS / span)) * _ID + _TRANSACTION_ID
+        size += _SEEN * len(seen) * _SEEN_VALUES
+    return size
 
 
 def _aggregates(stage: Stage) -> int:

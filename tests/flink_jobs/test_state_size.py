@@ -33,7 +33,6 @@ def test_sixty_uses_in_thirty_days(kernel: Kernel, ruleset: str) -> None:
         Arrival(transaction=use, partition=0, offset=offset) for offset, use in enumerate(uses)
     ]
     kernel.run(stage, arrivals)
-    events = 60 if stage.horizon_ms > DAY else 1
     size = kernel.size_of("c1")
-    assert size == pytest.approx(bytes_per_key(stage, events), rel=0.15)
+    assert size == pytest.approx(bytes_per_key(stage), rel=0.15)
     print(f"{ruleset}: {size} bytes")

@@ -28,7 +28,7 @@ def test_only_the_stages_and_features_that_rules_use_are_planned() -> None:
     classic = json.loads(run("--ruleset", "classic", "--json").stdout)
     assert [(stage["stage"], stage["looks_back"]) for stage in classic["stages"]] == [
         ("card", "10 s"),
-        ("alert grouping", "1 d"),
+        ("judgement", "1 d"),
     ]
     assert classic["stages"][0]["features"] == ["card_count_10s", "travel_km", "travel_gap_min"]
     assert classic["reads"] == ["transactions"]
@@ -39,7 +39,7 @@ def test_only_the_stages_and_features_that_rules_use_are_planned() -> None:
 
 def test_people_see_the_rules_counted_and_the_features_named() -> None:
     shown = run("--ruleset", "baseline").stdout
-    assert "21 active, 1 shadow" in shown
+    assert "25 active, 1 shadow" in shown
     assert "card_since_last_min" in shown
     assert "writes decisions, alerts, dead-letters" in shown
 
@@ -47,7 +47,7 @@ def test_people_see_the_rules_counted_and_the_features_named() -> None:
 def test_the_statement_is_the_one_the_job_runs() -> None:
     shown = run("--ruleset", "classic", "--sql").stdout
     assert "INSERT INTO outbox" in shown
-    assert "uid => 'alert-grouping'" in shown
+    assert "uid => 'judgement'" in shown
 
 
 def test_what_cannot_be_planned_is_refused_with_its_line(tmp_path: Path) -> None:
