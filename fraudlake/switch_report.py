@@ -71,8 +71,11 @@ def mark_progress(settings: Settings) -> Mark:
 
 
 def report_switch(settings: Settings, mark: Mark, *, ruleset: str) -> SwitchReport:
-    """Read what was decided since ``mark``, up to what the new job has taken by now."""
-    read = _read(settings)
+    """Read what was decided since ``mark``, up to where the new job has come.
+
+    Waits until the new job has taken something of what is there for it.
+    """
+    read = _await_progress(settings)
     stretch = {part: range(mark.read.get(part, 0), max(end, 0)) for part, end in read.items()}
     transactions = OffsetCounts(stretch)
     topics = settings.kafka.topics()
@@ -92,6 +95,18 @@ def report_switch(settings: Settings, mark: Mark, *, ruleset: str) -> SwitchRepo
         if report.lost == 0 or time.monotonic() > deadline:
             return report
         time.sleep(POLL_SECONDS)
+
+
+def _await_progress(settings: Settings) -> dict[int, int]:
+    """The next input offsets, once the job has moved on from where it began, if it can."""
+    begun = read = _read(settings)
+    ends = _ends(settings, settings.kafka.topics().transactions.name)
+    is_waited_for = any(end > begun.get(part, 0) for part, end in ends.items())
+    deadline = time.monotonic() + READABLE_SECONDS
+    while is_waited_for and read == begun and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS)
+        read = _read(settings)
+    return read
 
 
 class _Seen:
