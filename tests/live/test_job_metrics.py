@@ -104,14 +104,16 @@ def test_every_record_is_counted_once_and_for_what_it_is(settings: Settings) -> 
         assert not any("customer" in name for name in found)  # `classic` reads none
         assert found[f"{PREFIX}_failedCommittables"] == 0
 
-        deadline = time.monotonic() + 30  # the cluster collects metrics now and then
-        while (facts := status(settings))["dead_letters"] != 1 or facts["decisions"] != 5:
+        # The cluster collects metrics now and then; offsets follow a checkpoint a moment later.
+        awaited = {"decisions": 5, "dead_letters": 1, "lag_records": 0}
+        deadline = time.monotonic() + 30
+        while not awaited.items() <= (facts := status(settings)).items():
             assert time.monotonic() < deadline, facts
         shown = {name: facts[name] for name in ("records_read", "alerts", "late", "repeats")}
         assert shown == {"records_read": 6, "alerts": 1, "late": 1, "repeats": 1}
         assert facts["bands"] == {"allow": 4, "review": 1}
         assert facts["rules_fired"] == {"high_amount": 1}
         assert facts["faults"] == {"not_json": 1}
-        assert (facts["failed_committables"], facts["lag_records"]) == (0, 0)
+        assert facts["failed_committables"] == 0
         assert facts["state_bytes"] > 0
         assert facts["checkpoint_age_s"] < 30
