@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.bench_faults import faults
+
 if TYPE_CHECKING:
     from bench.stream import StreamBenchmark
 
@@ -20,6 +22,7 @@ bench = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
+    bench.command()(faults)
     app.add_typer(bench)
 
 
