@@ -51,6 +51,8 @@ class Differences:
     """How many records differ in each member."""
     alerts: int
     explained_alerts: int
+    reworded: int
+    """Dead letters that say the same in other words; no difference of the records above."""
     first: tuple[str, ...]
     """The first that nothing explains."""
 
@@ -128,6 +130,10 @@ def explain(
         members=dict(members.most_common()),
         alerts=len(alerts),
         explained_alerts=len(alerts) - len(unexplained_alerts),
+        reworded=sum(
+            one.details[place] != other.details[place]
+            for place in one.details.keys() & other.details.keys()
+        ),
         first=(*unexplained[:SHOWN], *(f"alert {key}" for key in unexplained_alerts[:SHOWN])),
     )
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from pipelines.settings import KafkaSettings
 
-EVENTS_PER_SECOND = 20.0
-"""Of event time: a million transactions last fourteen hours, longer than most windows."""
-RECORDS_PER_CARD = 50
+EVENTS_PER_SECOND = 4.0
+"""Of event time: a million transactions last almost three days, longer than most windows."""
+CARDS = 20_000
+"""Each is used some seventeen times a day."""
 FRAUD_RATE = 0.01
 LATE_SHARE = 0.02
 
@@ -102,7 +103,7 @@ def _options(load: FaultLoad) -> GeneratorOptions:
     return GeneratorOptions(
         seed=load.seed,
         start_ms=load.start_ms,
-        cards=max(100, load.records // RECORDS_PER_CARD),
+        cards=CARDS,
         rate=EVENTS_PER_SECOND,
         fraud_rate=FRAUD_RATE,
         count=load.records,

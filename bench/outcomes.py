@@ -1,9 +1,9 @@
 """What a job made of each record of its input, as digests: a million of them in some 20 MB.
 
-A decision or an alert is taken byte for byte, its key included, but for ``decided_at``, a dead
-letter but for ``failed_at``. Those two are the clock's, and are cut out of the bytes: no record is
-parsed and written again. Both stand behind everything a sender has a say in, so a
-transaction that contains the same words cannot move the cut.
+A decision or an alert is taken byte for byte, its key included, but for ``decided_at``, which is
+the clock's and is cut out of the bytes: no record is parsed and written again. So is ``failed_at``
+of a dead letter; its ``detail``, a sentence for people, is held apart. Both times stand behind
+everything a sender has a say in, so a transaction that contains the same words moves no cut.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Outcome:
     topic: str
     place: Place
     digest: bytes
+    detail: bytes | None = None
+    """What a dead letter tells people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,16 +90,19 @@ def read_decision(key: bytes | None, value: bytes | None) -> Outcome:
 
 
 def read_letter(key: bytes | None, value: bytes | None) -> Outcome:
-    """The place a dead letter belongs to, and its digest without ``failed_at``."""
+    """The place a dead letter belongs to, and its digest without ``failed_at`` and ``detail``."""
     text = b"" if value is None else value
     tail = _FAILED_AT.search(text)
     if tail is None:
         _refuse("dead letter", text)
     letter = json.loads(text)
+    detail = json.dumps(letter["detail"]).encode()
+    rest = text[: tail.start()].replace(b',"detail":' + detail, b"", 1)
     return Outcome(
         topic=letter["topic"],
         place=Place(letter["partition"], letter["offset"]),
-        digest=_digest(b"letter", key, text[: tail.start()]),
+        digest=_digest(b"letter", key, rest),
+        detail=detail,
     )
 
 
@@ -123,6 +128,8 @@ class Outcomes:
     """What the input holds: each of these offsets must end once."""
     decisions: int = 0
     letters: int = 0
+    details: dict[Place, bytes] = field(default_factory=dict)
+    """Of the dead letters."""
     alerts: dict[AlertKey, Revision] = field(default_factory=dict)
     doubled_alerts: Counter[AlertKey] = field(default_factory=Counter)
     """How often more than once; those that were there once are absent."""
@@ -143,6 +150,8 @@ class Outcomes:
 
     def add_letter(self, outcome: Outcome) -> None:
         self.letters += 1
+        if outcome.detail is not None:
+            self.details[outcome.place] = outcome.detail
         self._add(outcome)
 
     def add_revision(self, revision: Revision) -> None:

@@ -121,6 +121,8 @@ def _show(report: FaultReport, console: Console) -> None:
     )
     for name, count in found.members.items():
         console.print(f"  {name}: {count:,}", highlight=False)
+    if found.reworded > 0:
+        console.print(f"dead letters that say the same in other words: {found.reworded:,}")
     if report.held_back > 0:
         console.print(f"[red]{report.held_back:,} offsets hidden by an open transaction[/]")
     if len(report.kills) < report.wanted_kills:

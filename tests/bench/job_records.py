@@ -35,10 +35,14 @@ def alert(sequence: int, latest: bytes, *, card: str = "c1", alert_id: str = ALE
 
 
 def letter(
-    offset: int, *, reason: str = "not_json", failed_at: str = "2026-03-01T12:00:00.1Z"
+    offset: int,
+    *,
+    reason: str = "not_json",
+    detail: str = "",
+    failed_at: str = "2026-03-01T12:00:00.1Z",
 ) -> bytes:
     """A dead letter of partition 0."""
     return (
-        f'{{"stage":"decode","reason":"{reason}","detail":"","original":"e30=",'
+        f'{{"stage":"decode","reason":"{reason}","detail":"{detail}","original":"e30=",'
         f'"topic":"transactions","partition":0,"offset":{offset},"failed_at":"{failed_at}"}}'
     ).encode()

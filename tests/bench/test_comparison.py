@@ -102,6 +102,12 @@ def test_a_decision_that_became_a_dead_letter_is_never_explained() -> None:
     assert (found.records, found.is_well) == (1, False)
 
 
+def test_a_dead_letter_in_other_words_is_counted_and_is_no_difference() -> None:
+    found = compare(outcomes(), outcomes(letters=(letter(13, detail="one of [b, a]"),)))
+    assert (found.reworded, found.records, found.is_well) == (1, 0, True)
+    assert compare(outcomes(), outcomes()).reworded == 0
+
+
 def test_a_feature_across_cards_explains_itself_and_what_follows_from_it() -> None:
     moved = decision(11, features=MOVED, score=0.9)
     found = compare(outcomes(), outcomes((WHOLE[0], moved, WHOLE[2])), [(WHOLE[1], moved)])

@@ -54,10 +54,12 @@ def test_an_alert_is_known_by_its_id_and_sequence_and_is_the_same_but_for_the_cl
     assert one.digest == late.digest != other.digest
 
 
-def test_a_dead_letter_is_the_same_but_for_the_clock() -> None:
+def test_a_dead_letter_is_the_same_but_for_the_clock_and_its_sentence() -> None:
     one, late = read_letter(CARD, letter(7)), read_letter(CARD, letter(7, failed_at=LATER))
     assert (one.topic, one.place) == ("transactions", Place(0, 7))
     assert one.digest == late.digest != read_letter(CARD, letter(7, reason="empty")).digest
+    other = read_letter(CARD, letter(7, detail='no \\"x\\" here'))
+    assert (one.digest, one.detail, other.detail) == (other.digest, b'""', b'"no \\"x\\" here"')
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"hello", letter(1)])
