@@ -187,26 +187,30 @@ def list_partitions(settings: KafkaSettings) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def read_offsets(settings: KafkaSettings, topic: str) -> dict[int, OffsetRange]:
-    """What each partition of ``topic`` holds of committed records; empty if it does not exist."""
+def read_offsets(
+    settings: KafkaSettings, topic: str, *, is_committed: bool = True
+) -> dict[int, OffsetRange]:
+    """What each partition of ``topic`` holds of committed records; empty if it does not exist.
+
+    Without ``is_committed``, also what lies behind a transaction that is still open.
+    """
     count = list_partitions(settings).get(topic, 0)
     parts = [TopicPartition(topic, partition) for partition in range(count)]
     if not parts:
         return {}
     admin = connect_admin(settings)
     first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    starts = _retry_busy(lambda: _list_offsets(admin, parts, first))
-    ends = _retry_busy(lambda: _list_offsets(admin, parts, last))
+    level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
+    starts = _retry_busy(lambda: _list_offsets(admin, parts, first, level))
+    ends = _retry_busy(lambda: _list_offsets(admin, parts, last, level))
     return {part: OffsetRange(start=starts[part], end=ends[part]) for part in starts}
 
 
 def _list_offsets(
-    admin: AdminClient, parts: list[TopicPartition], which: OffsetSpec
+    admin: AdminClient, parts: list[TopicPartition], which: OffsetSpec, level: IsolationLevel
 ) -> dict[int, int]:
     futures = admin.list_offsets(
-        dict.fromkeys(parts, which),
-        isolation_level=IsolationLevel.READ_COMMITTED,
-        request_timeout=REQUEST_SECONDS,
+        dict.fromkeys(parts, which), isolation_level=level, request_timeout=REQUEST_SECONDS
     )
     return {
         part.partition: _await_answer(future, f"reading the offsets of {part.topic}").offset

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.bench_faults import faults
 from fraudlake.commands.bench_latency import latency
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ bench = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
     bench.command()(latency)
+    bench.command()(faults)
     app.add_typer(bench)
 
 

@@ -1,5 +1,7 @@
 package io.fraudlake.format;
 
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 
 /** One field of a contract: its name, whether a record must have it, and what it may hold. */
@@ -37,7 +39,8 @@ record Field(String name, boolean required, Kind kind, Set<String> allowed, doub
     }
 
     static Field choice(String name, boolean required, String... allowed) {
-        return new Field(name, required, Kind.CHOICE, Set.of(allowed), 0, 0);
+        // In the order given: a sentence that lists them is then the same in every JVM.
+        return new Field(name, required, Kind.CHOICE, new LinkedHashSet<>(List.of(allowed)), 0, 0);
     }
 
     static Field number(String name, double min, double max) {
