@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bench.kills import Victim
+    from pipelines.flink import Job
     from pipelines.settings import Settings
 
 POLL_SECONDS = 0.2
@@ -90,10 +91,8 @@ class JobWatch:
 
     def job_id(self) -> str | None:
         """The job that runs; None while the cluster has none or does not answer."""
-        with contextlib.suppress(TransientError):
-            active = self._rest.active_job(self.settings.flink.job_name)
-            return None if active is None else active.job_id
-        return None
+        active = self._active()
+        return None if active is None else active.job_id
 
     def progress(self) -> int:
         """Records up to the newest checkpoint; the last known number while the broker is away."""
@@ -128,10 +127,16 @@ class JobWatch:
         return "no job of that name runs"
 
     def _note_restores(self) -> None:
-        with contextlib.suppress(FraudlakeError):  # the cluster is away, or the job just went
-            job_id = self.job_id()
-            if job_id is not None:
-                self._restored[job_id] = self._rest.checkpoints(job_id).restored
+        active = self._active()
+        # Asked of a job that is only being set up, Flink writes a stack trace into its log.
+        if active is not None and active.state == "RUNNING":
+            with contextlib.suppress(FraudlakeError):  # it has just gone
+                self._restored[active.job_id] = self._rest.checkpoints(active.job_id).restored
+
+    def _active(self) -> Job | None:
+        with contextlib.suppress(TransientError):
+            return self._rest.active_job(self.settings.flink.job_name)
+        return None
 
     def _keep(self) -> None:
         while not self._is_over.wait(RESTORE_SECONDS):

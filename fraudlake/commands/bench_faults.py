@@ -129,7 +129,8 @@ def _show(report: FaultReport, console: Console) -> None:
         console.print(f"[red]only {len(report.kills)} of {report.wanted_kills} kills struck[/]")
     for line in (*killed.first, *replayed.first, *found.first):
         console.print(f"  {line}", highlight=False, soft_wrap=True)
-    console.print("[green]every record once, and the same[/]" if report.is_well else "[red]off[/]")
+    same = "and the same" if found.records == 0 else "and what differs came in another order"
+    console.print(f"[green]every record once, {same}[/]" if report.is_well else "[red]off[/]")
 
 
 def _describe(load: FaultLoad) -> str:
