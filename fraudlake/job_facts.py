@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from pipelines.job_figures import JobFigures
 from pipelines.kafka import read_group_offsets, read_offsets
 
 if TYPE_CHECKING:
     from pipelines.flink import Checkpoints, FlinkRest, Job
-    from pipelines.job_figures import FigureReader, JobFigures
+    from pipelines.job_figures import FigureReader
     from pipelines.settings import Settings
 
 
@@ -75,7 +76,8 @@ def read_facts(
         checkpoints=checkpoints,
         checkpoint_age_s=age,
         lag_records=_lag(settings) if with_lag else None,
-        figures=reader.read(job.job_id),
+        # Of a job that has ended the cluster knows what some of its tasks last said.
+        figures=reader.read(job.job_id) if job.is_active else JobFigures(),
         last_failure=rest.root_cause(job.job_id),
         url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
     )

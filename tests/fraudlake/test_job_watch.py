@@ -27,6 +27,7 @@ class Cluster:
     def __init__(self) -> None:
         self.job_id = "a1"
         self.records = 0
+        self.state = "RUNNING"
         self.is_away = False
         self.asked: list[str] = []
         cluster = self
@@ -70,7 +71,7 @@ class Cluster:
         return {"vertices": [{"id": "v1"}]} if path == f"/jobs/{self.job_id}" else answers[rest]
 
     def job(self) -> dict[str, Any]:
-        job = {"jid": self.job_id, "name": "fraud", "state": "RUNNING"}
+        job = {"jid": self.job_id, "name": "fraud", "state": self.state}
         return {**job, "start-time": 1000, "duration": 9000}
 
 
@@ -143,6 +144,13 @@ def test_cluster_that_is_away_is_waited_for_and_said_to_be_away(cluster: Cluster
     seen = watching.look()
     assert "trouble" not in seen.as_json()
     assert seen.as_json()["records_read"] == 5
+
+
+def test_figures_of_a_job_that_has_ended_are_not_shown(cluster: Cluster) -> None:
+    """Once half of the decisions were shown: those of the task that ended last."""
+    cluster.records, cluster.state = 1000, "CANCELED"
+    seen = watch(cluster, Clock()).look()
+    assert (seen.as_json()["state"], seen.as_json()["records_read"]) == ("CANCELED", None)
 
 
 def test_cluster_that_was_never_there_is_no_crash() -> None:

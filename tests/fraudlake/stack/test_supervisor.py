@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SERVER = """
 import subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-print("up", child.pid, flush=True)
+print(f"up {child.pid}", flush=True)
 time.sleep(600)
 """
 
@@ -75,7 +75,8 @@ def test_programs_wait_to_be_told_and_what_they_start_is_found(
 ) -> None:
     assert supervisor.states()["server"].state == "STOPPED"
     supervisor.launch("server")
-    until(lambda: home.log("server").is_file() and "up" in home.log("server").read_text())
+    # The log is copied as it comes: only a whole line is the word.
+    until(lambda: home.log("server").is_file() and "\n" in home.log("server").read_text())
     state = supervisor.states()["server"]
     assert state.state == "RUNNING"
     assert state.pid is not None
