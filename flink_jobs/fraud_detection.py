@@ -82,7 +82,7 @@ def _submit(settings: Settings, statement: Statement, arguments: argparse.Namesp
         inserts=statement.inserts,
         jars=arguments.jar,
         savepoint=arguments.savepoint,
-        parameters=f"ruleset:{statement.ruleset}",
+        parameters=f"ruleset:{statement.ruleset},build:{arguments.build}",
         job_id=arguments.job_id,
     )
 
@@ -93,6 +93,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--jar", type=Path, action="append", default=[], help="needed by the job")
     parser.add_argument("--savepoint", help="go on from this savepoint or checkpoint")
     parser.add_argument("--job-id", help="32 hexadecimal digits; else Flink chooses")
+    parser.add_argument("--build", default="unknown", help="what it is made of, as a hash")
     parser.add_argument("--save", type=Path, help="keep the statement in this file")
     parser.add_argument("--statement", type=Path, help="submit this kept one; plan nothing")
     parser.add_argument("--check", action="store_true", help="have Flink compile it and stop")

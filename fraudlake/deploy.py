@@ -19,6 +19,8 @@ from fraudlake.deployment import (
     write_sql,
 )
 from fraudlake.memory import Remembered, hold_job, remembered, statement_file
+from fraudlake.old_states import clear_old_states
+from fraudlake.saved_state import newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
 from fraudlake.switch_report import SwitchReport, mark_progress, report_switch
@@ -109,6 +111,7 @@ def _replace(
             f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
         )
         raise JobError(msg) from error
+    _clear_up(settings, rest, say)
     say("looking for its decisions")
     switch = report_switch(settings, mark, ruleset=deployment.ruleset)
     return _deployed("replaced", deployment, build, switch)
@@ -151,6 +154,8 @@ def _roll_back(
     if failed is not None:
         rest.cancel(failed.job_id)
         rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
+        # A checkpoint that came after we gave up has committed: the savepoint would decide it again.
+        savepoint = newest_state(settings) or savepoint
     if known is None or not statement_file(settings, known.job_id).is_file():
         msg = (
             f"the new job failed ({cause}), and how the old one was made is not remembered. "
@@ -158,3 +163,15 @@ def _roll_back(
         )
         raise JobError(msg) from cause
     return submit_again(settings, known, savepoint=savepoint)
+
+
+def _clear_up(settings: Settings, rest: FlinkRest, say: Callable[[str], None]) -> None:
+    """The change is done by now: old files that stay must not make it a failure."""
+    try:
+        working = [job.job_id for job in rest.jobs(settings.flink.job_name) if job.is_active]
+        deleted = clear_old_states(settings, working=working)
+    except (FraudlakeError, OSError) as error:
+        say(f"old checkpoints and savepoints were left as they are: {error}")
+        return
+    if deleted:
+        say(f"deleted what jobs replaced long ago had saved: {len(deleted)} folders")

@@ -113,7 +113,23 @@ def submit_held(
     return _hand_over(settings, draft, ["--ruleset", name])
 
 
-def submit_again(settings: Settings, known: Remembered, *, savepoint: str) -> Deployment:
+def restore_held(settings: Settings) -> Deployment:
+    """The last deployment once more, from the newest state it has left, for who holds the job.
+
+    As it was submitted: a rule file edited since, or one that was taken back, waits for a deploy.
+    Planned anew only where the statement or the kernel of then are gone.
+    """
+    known = remembered(settings)
+    if known is None or not _is_kept(settings, known):
+        return submit_held(settings)
+    return submit_again(settings, known, savepoint=newest_state(settings))
+
+
+def _is_kept(settings: Settings, known: Remembered) -> bool:
+    return statement_file(settings, known.job_id).is_file() and Path(known.kernel).is_file()
+
+
+def submit_again(settings: Settings, known: Remembered, *, savepoint: str | None) -> Deployment:
     """Submit what ``known`` was: statement, kernel and settings, whatever has changed since."""
     flink = dataclasses.replace(
         settings.flink,
@@ -136,10 +152,11 @@ def submit_again(settings: Settings, known: Remembered, *, savepoint: str) -> De
 
 def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
     """Submit the job that ``draft`` describes, and wait until all its tasks run."""
+    draft = dataclasses.replace(draft, superseded=_superseded(remembered(settings)))
     remember(settings, draft)
     kept = statement_file(settings, draft.job_id)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    words = [*words, "--job-id", draft.job_id, "--save", str(kept)]
+    words = [*words, "--job-id", draft.job_id, "--build", draft.build, "--save", str(kept)]
     answer = run_submission(
         settings,
         "flink_jobs.fraud_detection",
@@ -163,6 +180,11 @@ def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deplo
         url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
         savepoint=draft.origin,
     )
+
+
+def _superseded(before: Remembered | None) -> dict[str, str | None]:
+    """The record of what was deployed, with the last deployment at its end."""
+    return {} if before is None else {**before.superseded, before.job_id: before.savepoint}
 
 
 def check_transactions(settings: Settings) -> None:

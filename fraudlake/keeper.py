@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fraudlake.deployment import Deployment, submit_held
+from fraudlake.deployment import Deployment, restore_held
 from fraudlake.memory import hold_job, remembered
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
@@ -70,7 +70,7 @@ def restore_if_lost(settings: Settings) -> Deployment | None:
         raise ClusterAway(str(error)) from error
     with hold_job(settings):
         # Whoever held it before may have started or stopped the job.
-        return submit_held(settings) if _is_lost(settings) else None
+        return restore_held(settings) if _is_lost(settings) else None
 
 
 def _is_lost(settings: Settings) -> bool:

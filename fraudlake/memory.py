@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from fraudlake.file_lock import hold_file
@@ -47,6 +47,8 @@ class Remembered:
     state_backend: Literal["hashmap", "rocksdb"] = "hashmap"
     checkpoint_interval_ms: int = 1000
     """The settings that the job was submitted with, for when it is submitted again as it was."""
+    superseded: dict[str, str | None] = field(default_factory=dict)
+    """Jobs deployed before, the oldest first, and the savepoint each was stopped with, if any."""
     is_stopped: bool = False
     """Whether a person wanted it stopped: then nobody but a person starts it again."""
 

@@ -66,7 +66,7 @@ def checkpoint_folder(settings: Settings) -> Path | None:
     named = settings.flink.checkpoint_dir
     if named == "":
         return settings.stack.home / "flink" / "checkpoints"
-    return _local(named)
+    return local_path(named)
 
 
 def checkpoint_uri(settings: Settings) -> str:
@@ -102,7 +102,7 @@ def _origin(settings: Settings, known: Remembered) -> str | None:
 
 def _require(settings: Settings, known: Remembered, uri: str) -> str:
     """The URI, unless this machine can see that nothing is there."""
-    path = _local(uri)
+    path = local_path(uri)
     seen = checkpoint_folder(settings)
     is_ours = path is not None and seen is not None and seen.is_dir()
     if path is not None and is_ours and not (path / "_metadata").is_file():
@@ -118,6 +118,7 @@ def _nothing_found(settings: Settings, known: Remembered, detail: str) -> str:
     )
 
 
-def _local(uri: str) -> Path | None:
+def local_path(uri: str) -> Path | None:
+    """The folder of this machine that a path or URI names; None if it lies elsewhere."""
     parsed = urlparse(uri)
     return Path(unquote(parsed.path)) if parsed.scheme in ("", "file") else None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.deployment import _cause, choose_ruleset
-from fraudlake.memory import Remembered, hold_job, remember, remembered
+from fraudlake import deployment
+from fraudlake.deployment import Deployment, _cause, choose_ruleset, restore_held
+from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.errors import JobError
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
@@ -65,6 +66,46 @@ def test_rule_set_is_the_named_one_else_the_last_one_else_the_settings(
     # Written before names were remembered, or of a job that was submitted by other means.
     remember(settings, Remembered(job_id="a" * 32, ruleset="classic@1"))
     assert choose_ruleset(settings, None) == "speed"
+
+
+@pytest.mark.parametrize("gone", [None, "statement", "kernel"])
+def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str | None
+) -> None:
+    kernel = tmp_path / "kernel.jar"
+    known = Remembered(
+        job_id="a" * 32,
+        ruleset="classic@1",
+        ruleset_name="rules.toml",
+        kernel=str(kernel),
+        origin="s3://b/savepoint",
+        parallelism=3,
+        state_backend="rocksdb",
+    )
+    remember(settings, known)
+    kept = statement_file(settings, known.job_id)
+    kept.parent.mkdir(parents=True)
+    for name, path in (("statement", kept), ("kernel", kernel)):
+        if name != gone:
+            path.write_text("{}")
+    handed: list[tuple[Settings, Remembered, list[str]]] = []
+    answer = Deployment(job_id="b" * 32, state="RUNNING", ruleset="", url="", savepoint=None)
+
+    def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
+        handed.append((settings, draft, words))
+        return answer
+
+    monkeypatch.setattr(deployment, "_hand_over", hand_over)
+    monkeypatch.setattr(deployment, "submit_held", lambda settings: "planned anew")
+    if gone is not None:
+        assert restore_held(settings) == "planned anew"
+        return
+    assert restore_held(settings) is answer
+    [(used, draft, words)] = handed
+    assert words == ["--statement", str(kept)]
+    assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
+    assert draft.origin == "s3://b/savepoint"
+    assert draft.job_id != known.job_id
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             ]
 
     monkeypatch.setattr(keeper, "FlinkRest", Rest)
-    monkeypatch.setattr(keeper, "submit_held", lambda settings: DEPLOYED)
+    monkeypatch.setattr(keeper, "restore_held", lambda settings: DEPLOYED)
     return listed
 
 
