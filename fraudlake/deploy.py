@@ -154,7 +154,7 @@ def _roll_back(
     if failed is not None:
         rest.cancel(failed.job_id)
         rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
-        # A checkpoint that came after we gave up has committed: the savepoint would decide it again.
+        # A checkpoint after we gave up has committed: the savepoint would decide that again.
         savepoint = newest_state(settings) or savepoint
     if known is None or not statement_file(settings, known.job_id).is_file():
         msg = (
