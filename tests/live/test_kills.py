@@ -60,5 +60,5 @@ def test_every_decision_once_and_the_same_although_each_server_is_killed(stack: 
     for side in (report.killed, report.replayed):
         assert (side.decisions, side.letters) == (60_600, 60)
         assert side.alerts > 0
-    # A card's own history is the same to the byte; what cards share depends on the order of arrival.
+    # A card's own history is the same; what cards share depends on the order of arrival.
     assert set(report.differences.members) - DERIVED <= ACROSS_CARDS
