@@ -12,8 +12,9 @@ are the semantics:
     is 24 hours past what it was when the id came, and while it is among the last 1000.
 4.  The card stores events no older than the longest window before the newest; events of one instant
     in their order of arrival. (The kernel stores 1000 of them, and sums up those before by 32nds of
-    each window: beyond 1000 it is the less exact of the two.) What distinct counts look at is
-    stored no longer than the longest of their windows; one later than that gets NULL for them.
+    each window: beyond 1000 it is the less exact of the two.) The values that distinct counts and
+    means of a category look at are stored no longer than the longest of their windows; a
+    transaction later than that gets NULL for them.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
 6.  A value is first seen unless the card remembers it: for 90 days after its last use, and at most
@@ -40,7 +41,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.columns import transaction_columns
 from pipelines.expressions.interpret import Row, fires
-from pipelines.features import KEY_COLUMNS, card_stage
+from pipelines.features import KEY_COLUMNS, READ_VALUES, card_stage
 from pipelines.rules.judging import Band, judge
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from pipelines.fx import FxTable
     from pipelines.rules import Ruleset
 
-DAY_MS = 86_400_000
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ID_MEMORY_MS, MOST_IDS = DAY_MS, 1000
 VALUE_MEMORY_MS, MOST_VALUES = 90 * DAY_MS, 128
 EARTH_RADIUS_KM = 6371.0088
@@ -273,20 +274,66 @@ def _windowed(
     if feature.filter is not None:
         (which,) = [item for item in stage.filters if item.name == feature.filter]
         counted = [item for item in counted if fires(which.condition, item.row)]
-    if feature.aggregate == "distinct":
-        return _distinct(feature, event, counted, newest, stage)
-    return _aggregate(feature.aggregate, [item.minor for item in counted])
+    minors = [item.minor for item in counted]
+    match feature.aggregate:
+        case "distinct" | "category_mean":
+            return _of_values(feature, event, counted, newest, stage)
+        case "rate":
+            return float(Fraction(len(counted) * HOUR_MS, feature.window_ms))
+        case "p95":
+            return _percentile_95(minors)
+        case "robust_z":
+            return _robust_z(event.minor, minors)
+        case "time_of_day_share":
+            return _time_of_day_share(event, counted)
+    return _aggregate(feature.aggregate, minors)
 
 
-def _distinct(
+def _of_values(
     feature: Feature, event: _Event, counted: Sequence[_Event], newest: int, stage: Stage
 ) -> float | None:
     """NULL for one that comes so late that no value of its time is stored."""
-    windows = [item.window_ms for item in stage.features if item.aggregate == "distinct"]
+    windows = [item.window_ms for item in stage.features if item.aggregate in READ_VALUES]
     if event.time <= newest - max(windows):
         return None
     known = [item for item in counted if item is event or item.time > newest - max(windows)]
-    return float(len({_value(item, str(feature.category)) for item in known} - {None}))
+    values = [_value(item, str(feature.category)) for item in known]
+    if feature.aggregate == "distinct":
+        return float(len(set(values) - {None}))
+    own = _value(event, str(feature.category))
+    same = [item.minor for item, value in zip(known, values, strict=True) if value == own]
+    return None if own is None else _aggregate("mean", same)
+
+
+def _percentile_95(minors: Sequence[int]) -> float | None:
+    """The smallest amount that 95 in 100 do not exceed.
+
+    >>> _percentile_95(range(100, 2100, 100)), _percentile_95(range(100, 2200, 100))
+    (19.0, 20.0)
+    """
+    enough = math.ceil(Fraction(95 * len(minors), 100))
+    reached = [minor for minor in minors if sum(other <= minor for other in minors) >= enough]
+    return min(reached) / 100 if reached else None
+
+
+def _robust_z(minor: int, minors: Sequence[int]) -> float | None:
+    """By the median, and the median of the deviations from it, which outliers do not move.
+
+    >>> round(_robust_z(900, [100, 200, 300, 400, 2000]) * 1.4826, 9)
+    6.0
+    """
+    if not minors:
+        return None
+    median = statistics.median([Fraction(other) for other in minors])
+    deviation = statistics.median([abs(other - median) for other in minors])
+    return None if deviation == 0 else float((minor - median) / deviation) / 1.4826
+
+
+def _time_of_day_share(event: _Event, counted: Sequence[_Event]) -> float | None:
+    """Of the transactions counted, those at most two hours of the clock (UTC) from this one."""
+    apart = [abs(earlier.time % DAY_MS - event.time % DAY_MS) for earlier in counted]
+    near = sum(min(ms, DAY_MS - ms) <= 2 * HOUR_MS for ms in apart)
+    return near / len(counted) if counted else None
 
 
 def _value(event: _Event, category: str) -> Value:

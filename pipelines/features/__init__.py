@@ -2,10 +2,11 @@
 
 from pipelines.features.declared import Features, card_stage
 from pipelines.features.loading import load_features
-from pipelines.features.stage import KEY_COLUMNS, Entity, Feature, Filter, Kind, Stage
+from pipelines.features.stage import KEY_COLUMNS, READ_VALUES, Entity, Feature, Filter, Kind, Stage
 
 __all__ = [
     "KEY_COLUMNS",
+    "READ_VALUES",
     "Entity",
     "Feature",
     "Features",

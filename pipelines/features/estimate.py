@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.features.stage import READ_VALUES
+
 if TYPE_CHECKING:
     from pipelines.features.stage import Stage
 
@@ -18,6 +20,7 @@ SPAN_MS = 30 * DAY_MS
 _HEADER, _SECTION, _SECTIONS, _NAME = 56, 16, 5, 4
 _EDGE, _COUNT, _SUM, _SQUARES, _EXTREMES, _DISTINCT = 4, 4, 8, 16, 16, 4
 _TIME, _AMOUNT, _HASH, _ID, _SEEN, _TRANSACTION_ID = 6, 6, 4, 24, 12, 24
+_RUNNING = {"count", "sum", "mean", "stddev", "min", "max", "rate", "distinct"}
 _SUMMED, _SQUARED, _EXTREME = {"sum", "mean", "stddev"}, {"stddev"}, {"min", "max"}
 _SEEN_VALUES = 20
 """Different merchants, devices or countries of a typical card."""
@@ -28,13 +31,13 @@ def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
     if stage.is_attributes:
         return 9 + 8 * 3
     span = max(stage.horizon_ms, SPAN_MS)
-    logged = {item.category for item in stage.features if item.aggregate == "distinct"}
+    logged = {item.category for item in stage.features if item.aggregate in READ_VALUES}
     seen = {item.category for item in stage.features if item.aggregate == "first_seen"}
     size = _HEADER + _SECTION * (_SECTIONS + len(seen))
     size += _NAME * (len(stage.filters) + len(logged) + len(seen)) + _aggregates(stage)
     flags = 2 if len(stage.filters) > 8 else 1
     size += round(events * stage.horizon_ms / span) * (_TIME + flags + _AMOUNT)
-    values = [item.window_ms for item in stage.features if item.aggregate == "distinct"]
+    values = [item.window_ms for item in stage.features if item.aggregate in READ_VALUES]
     size += round(events * max(values, default=0) / span) * _HASH * len(logged)
     if stage.entity == "card":
         size += max(1, round(events * DAY_MS / span)) * _ID + _TRANSACTION_ID
@@ -44,7 +47,7 @@ def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
 
 def _aggregates(stage: Stage) -> int:
     """Each window has its edge, and a cell for each filter, as wide as its features ask for."""
-    windowed = [item for item in stage.features if item.window_ms]
+    windowed = [item for item in stage.features if item.aggregate in _RUNNING]
     cells = {(item.window_ms, item.filter) for item in windowed}
     size = _EDGE * len({item.window_ms for item in windowed})
     for cell in cells:

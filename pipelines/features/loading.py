@@ -38,6 +38,8 @@ class _Aggregate:
     entities: tuple[Entity, ...]
     needs: tuple[str, ...]
     takes: tuple[str, ...] = ()
+    excludes_current: bool = False
+    """Compares the transaction with those before it, so that it never counts itself."""
 
 
 _WINDOWED = ("filter", "exclude_current")
@@ -50,7 +52,14 @@ AGGREGATES: Mapping[str, _Aggregate] = {
     "stddev": _Aggregate("number", _ANY, ("windows",), _WINDOWED),
     "min": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
     "max": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
+    "rate": _Aggregate("number", _ANY, ("windows",), _WINDOWED),
     "distinct": _Aggregate("count", _ANY, ("windows", "category"), _WINDOWED),
+    "p95": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
+    "robust_z": _Aggregate("number", _ANY, ("windows",), ("filter",), excludes_current=True),
+    "time_of_day_share": _Aggregate(
+        "number", _ANY, ("windows",), ("filter",), excludes_current=True
+    ),
+    "category_mean": _Aggregate("number", _ANY, ("windows", "category"), _WINDOWED),
     "first_seen": _Aggregate("count", _CARD, ("category",)),
     "travel_km": _Aggregate("number", _CARD, ("place",)),
     "travel_gap_min": _Aggregate("number", _CARD, ("place",)),
@@ -239,5 +248,5 @@ def _feature(table: Mapping[str, Any], window: str | None) -> Feature:
         category=table.get("category"),
         place=table.get("place"),
         field=table.get("field"),
-        excludes_current=table.get("exclude_current", False),
+        excludes_current=aggregate.excludes_current or table.get("exclude_current", False),
     )

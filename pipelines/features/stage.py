@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Kind = Literal["count", "money", "number"]
 Entity = Literal["customer", "card", "merchant", "device", "ip"]
 
+READ_VALUES = ("distinct", "category_mean")
+"""The aggregates that look at the values of a category, which are kept with the events."""
+
 PLAN_VERSION = 2
 CARD_MEMORY_MS = 180 * 86_400_000
 """Longer than any window, so that a card's last place and use are known when it wakes up."""

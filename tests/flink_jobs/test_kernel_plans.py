@@ -17,7 +17,7 @@ from kernel_process import FX, Kernel, Verdict
 from pipelines.columns import transaction_columns
 from pipelines.contracts.transaction import Transaction
 from pipelines.expressions.parsing import parse_condition
-from pipelines.features import KEY_COLUMNS, Feature, Features, Filter, card_stage
+from pipelines.features import KEY_COLUMNS, READ_VALUES, Feature, Features, Filter, card_stage
 from pipelines.reference import Arrival, Decided, decide_stream
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ FILTERS = tuple(
     Filter(name=name, condition=parse_condition(text, COLUMNS)) for name, text in CONDITIONS.items()
 )
 CATEGORIES = ("merchant_id", "device_id", "country", "merchant_category", "card_id")
+COMPARED = ("robust_z", "time_of_day_share")
+"""They never count the transaction itself."""
 ENTITIES = ("card", "card", "card", "customer", "merchant", "device", "ip")
-AGGREGATES = ("count", "sum", "mean", "stddev", "min", "max", "distinct")
+RUNNING = ("count", "sum", "mean", "stddev", "min", "max", "rate", "distinct")
+SCANNED = ("p95", "robust_z", "time_of_day_share", "category_mean")
+AGGREGATES = (*RUNNING, *SCANNED)
 SECOND, DAY = 1000, 86_400_000
 WINDOWS = (1, SECOND, 10 * SECOND, 3600 * SECOND, DAY, 30 * DAY, 90 * DAY)
 START = 1_790_000_000_000
@@ -62,8 +66,8 @@ def make_features(draw: random.Random) -> tuple[Feature, ...]:
                 about="W",
                 window_ms=draw.choice(WINDOWS),
                 filter=draw.choice([None, None, *CONDITIONS]),
-                category=draw.choice(CATEGORIES) if aggregate == "distinct" else None,
-                excludes_current=draw.random() < 0.4,
+                category=draw.choice(CATEGORIES) if aggregate in READ_VALUES else None,
+                excludes_current=aggregate in COMPARED or draw.random() < 0.4,
             )
         )
     seen = [

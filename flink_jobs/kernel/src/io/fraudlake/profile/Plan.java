@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.stream.IntStream;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -22,7 +23,12 @@ final class Plan {
         STDDEV,
         MIN,
         MAX,
+        RATE,
         DISTINCT,
+        P95,
+        ROBUST_Z,
+        TIME_OF_DAY_SHARE,
+        CATEGORY_MEAN,
         FIRST_SEEN,
         TRAVEL_KM,
         TRAVEL_GAP_MIN,
@@ -30,7 +36,21 @@ final class Plan {
         SINCE_LAST_MIN;
 
         boolean isWindowed() {
+            return compareTo(CATEGORY_MEAN) <= 0;
+        }
+
+        /** Kept up to date with each event, instead of worked out from the events of the window. */
+        boolean isRunning() {
             return compareTo(DISTINCT) <= 0;
+        }
+
+        boolean isScanned() {
+            return isWindowed() && !isRunning();
+        }
+
+        /** Looks at the values of one category, which are kept with the events. */
+        boolean readsValues() {
+            return this == DISTINCT || this == CATEGORY_MEAN;
         }
     }
 
@@ -128,7 +148,7 @@ final class Plan {
             throw new ValidationException("feature '" + name + "' needs a window above 0 ms");
         }
         boolean needsCategory =
-                feature.aggregate() == Aggregate.DISTINCT
+                feature.aggregate().readsValues()
                         || feature.aggregate() == Aggregate.FIRST_SEEN;
         if (needsCategory && (feature.category() < 0 || feature.category() >= categories.size())) {
             throw new ValidationException("feature '" + name + "' names no category of the plan");
@@ -147,16 +167,16 @@ final class Plan {
                         + List.of(Aggregate.values()));
     }
 
-    /** The windows in use, shortest first. */
+    /** The windows that are kept up to date, shortest first. */
     long[] windows() {
         TreeSet<Long> windows = new TreeSet<>();
-        features.stream().filter(f -> f.aggregate().isWindowed()).forEach(f -> windows.add(f.windowMs()));
+        features.stream().filter(f -> f.aggregate().isRunning()).forEach(f -> windows.add(f.windowMs()));
         return windows.stream().mapToLong(Long::longValue).toArray();
     }
 
     /** Differs between plans whose windows hold different aggregates. */
     int windowsFingerprint() {
-        List<Feature> windowed = features.stream().filter(f -> f.aggregate().isWindowed()).toList();
+        List<Feature> windowed = features.stream().filter(f -> f.aggregate().isRunning()).toList();
         return List.of(windowed, filterNames(), allCategoryNames()).toString().hashCode();
     }
 
@@ -173,32 +193,30 @@ final class Plan {
         return filters.stream().map(Input::name).toList();
     }
 
-    List<String> categoryNamesOf(Aggregate aggregate) {
-        return Arrays.stream(categoriesOf(aggregate))
-                .mapToObj(c -> categories.get(c).name())
-                .toList();
+    List<String> categoryNamesOf(Predicate<Aggregate> kind) {
+        return Arrays.stream(categoriesOf(kind)).mapToObj(c -> categories.get(c).name()).toList();
     }
 
-    /** The longest window of a distinct count: so long the values of events are kept. */
+    /** The longest window of features that look at values: so long those of events are kept. */
     long valuesHorizonMs() {
         return features.stream()
-                .filter(f -> f.aggregate() == Aggregate.DISTINCT)
+                .filter(f -> f.aggregate().readsValues())
                 .mapToLong(Feature::windowMs)
                 .max()
                 .orElse(0);
     }
 
-    /** Where the features of one kind stand. */
-    int[] positionsOf(Aggregate aggregate) {
+    /** Where the features of some kinds stand. */
+    int[] positionsOf(Predicate<Aggregate> kind) {
         return IntStream.range(0, features.size())
-                .filter(i -> features.get(i).aggregate() == aggregate)
+                .filter(i -> kind.test(features.get(i).aggregate()))
                 .toArray();
     }
 
-    /** Categories that features of one kind look at, in ascending order. */
-    int[] categoriesOf(Aggregate aggregate) {
+    /** Categories that features of some kinds look at, in ascending order. */
+    int[] categoriesOf(Predicate<Aggregate> kind) {
         return features.stream()
-                .filter(f -> f.aggregate() == aggregate)
+                .filter(f -> kind.test(f.aggregate()))
                 .mapToInt(Feature::category)
                 .distinct()
                 .sorted()

@@ -17,11 +17,12 @@ public final class ProfileKernel {
     private final int[] categoryPositions;
     private final long valuesHorizonMs;
     private final int[] sinceLastFeatures;
-    private final int[] distinctFeatures;
+    private final int[] valueFeatures;
     private final int[] seenCategories;
     private final int[] loggedCategories;
     private final int[] loggedHashes;
     private final WindowAggregates windows;
+    private final WindowScans scans;
     private final ProfileState state;
     private final RecentIds ids;
     private final EventLog log;
@@ -58,12 +59,13 @@ public final class ProfileKernel {
         filterPositions = plan.filters.stream().mapToInt(Plan.Input::position).toArray();
         categoryPositions = plan.categories.stream().mapToInt(Plan.Input::position).toArray();
         valuesHorizonMs = plan.valuesHorizonMs();
-        sinceLastFeatures = plan.positionsOf(Plan.Aggregate.SINCE_LAST_MIN);
-        distinctFeatures = plan.positionsOf(Plan.Aggregate.DISTINCT);
-        seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN);
-        loggedCategories = plan.categoriesOf(Plan.Aggregate.DISTINCT);
+        sinceLastFeatures = plan.positionsOf(Plan.Aggregate.SINCE_LAST_MIN::equals);
+        valueFeatures = plan.positionsOf(Plan.Aggregate::readsValues);
+        seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN::equals);
+        loggedCategories = plan.categoriesOf(Plan.Aggregate::readsValues);
         loggedHashes = new int[loggedCategories.length];
         windows = new WindowAggregates(plan, loggedCategories);
+        scans = new WindowScans(plan, loggedCategories);
         ProfileLayout layout = ProfileLayout.of(plan);
         state = new ProfileState(layout, windows, plan.forgetAfterMs);
         ids = new RecentIds(state.ids);
@@ -165,9 +167,11 @@ public final class ProfileKernel {
             insertLate(event, verdict, newest);
         } else {
             windows.readOff(verdict.features, true);
+            scan(event, verdict, log.count(), true);
             insert(log.count(), event);
             windows.add(log);
             windows.readOff(verdict.features, false);
+            scan(event, verdict, log.count(), false);
         }
         forget(newest);
     }
@@ -176,13 +180,22 @@ public final class ProfileKernel {
     private void insertLate(Event event, Verdict verdict, long newest) {
         int position = log.positionAfter(event.time);
         windows.readOffAsOf(verdict.features, log, position, event.time, false);
+        scan(event, verdict, position, true);
         insert(position, event);
         windows.addInserted(log, position);
         windows.readOffAsOf(verdict.features, log, position + 1, event.time, true);
+        scan(event, verdict, position + 1, false);
         if (event.time <= newest - valuesHorizonMs) {
-            for (int feature : distinctFeatures) {
+            for (int feature : valueFeatures) {
                 verdict.features[feature] = Double.NaN; // no value of its time is kept
             }
+        }
+    }
+
+    private void scan(Event event, Verdict verdict, int end, boolean isBeforeCurrent) {
+        if (scans.exist()) {
+            var current = new WindowScans.Current(event.time, event.amountMinor, loggedHashes);
+            scans.readOff(verdict.features, log, end, current, isBeforeCurrent);
         }
     }
 

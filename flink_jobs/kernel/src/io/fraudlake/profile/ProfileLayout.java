@@ -14,8 +14,8 @@ record ProfileLayout(int fingerprint, int[] filters, int[] logged, int[] seen) {
         return new ProfileLayout(
                 plan.fingerprint(),
                 hashes(plan.filterNames()),
-                hashes(plan.categoryNamesOf(Plan.Aggregate.DISTINCT)),
-                hashes(plan.categoryNamesOf(Plan.Aggregate.FIRST_SEEN)));
+                hashes(plan.categoryNamesOf(Plan.Aggregate::readsValues)),
+                hashes(plan.categoryNamesOf(Plan.Aggregate.FIRST_SEEN::equals)));
     }
 
     private static int[] hashes(List<String> names) {

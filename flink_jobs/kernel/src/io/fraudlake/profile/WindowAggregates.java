@@ -18,6 +18,7 @@ import java.util.List;
 final class WindowAggregates {
 
     private static final int EDGE_BYTES = 4;
+    private static final double HOUR_MS = 3_600_000;
     /** Up to so many events a window is moved; beyond, counting it anew is cheaper. */
     private static final int MOVED_MOST = 32;
 
@@ -44,7 +45,7 @@ final class WindowAggregates {
         windows = Arrays.stream(plan.windows()).mapToObj(Window::new).toArray(Window[]::new);
         for (int i = 0; i < plan.features.size(); i++) {
             Plan.Feature feature = plan.features.get(i);
-            if (feature.aggregate().isWindowed()) {
+            if (feature.aggregate().isRunning()) {
                 int window = Arrays.binarySearch(plan.windows(), feature.windowMs());
                 Cell cell = windows[window].cell(feature.filter());
                 int column = Arrays.binarySearch(logged, feature.category());
@@ -231,6 +232,10 @@ final class WindowAggregates {
     }
 
     private double value(Output output, byte[] from, int at) {
+        if (output.aggregate == Plan.Aggregate.RATE) {
+            double count = output.cell.value(from, at, Plan.Aggregate.COUNT, output.column);
+            return count * HOUR_MS / windows[output.window].ms;
+        }
         boolean isEstimated =
                 output.aggregate == Plan.Aggregate.DISTINCT && panes.reachInto(output.window, now);
         return isEstimated
