@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flink_jobs import tables
 from flink_jobs.decisions import JUDGEMENT, DecisionPlan, decision_steps, insert_outbox
+from flink_jobs.side_inputs import SideInput, side_inputs, stage_call
 from flink_jobs.tables import Column, quote
 from pipelines.columns import Column as RuleColumn
 from pipelines.columns import transaction_columns
@@ -53,9 +54,6 @@ FUNCTIONS = {
     "f_judgement": JUDGEMENT,
 }
 
-# A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
-_TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -79,19 +77,19 @@ def write_statement(
 ) -> Statement:
     """Plan the job for one rule set: only the stages and features that its rules use."""
     stages = features.select(ruleset.columns)
-    has_customers = any(stage.is_attributes for stage in stages)
     used = _used_columns(ruleset, stages)
     group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
+    sides = side_inputs(stages, settings.kafka, group=group)
     columns = _source_columns(used, stages)
     setup = [
-        *_functions(has_customers=has_customers),
+        *_functions(sides),
         tables.transactions(settings.kafka, group=group, columns=columns, fx=fx),
-        *([tables.customers(settings.kafka, group=group)] if has_customers else []),
+        *(side.table for side in sides),
         tables.outbox(settings.kafka, job=group, features=_feature_kinds(stages)),
         tables.dead_letters(settings.kafka, job=group),
         _arrived(columns),
         _events(used, stages),
-        *([_customer_profiles()] if has_customers else []),
+        *(view for side in sides for view in side.views),
     ]
     decisions = DecisionPlan(
         compiled=compile_rules(ruleset, "flink"),
@@ -103,12 +101,12 @@ def write_statement(
     steps = [*_stage_steps(stages), _named(used, stages), *decision_steps(decisions)]
     inserts = [
         insert_outbox(decisions, steps),
-        _insert_dead_letters(settings, has_customers=has_customers),
+        _insert_dead_letters(settings, sides),
     ]
     return Statement(
         setup=tuple(setup),
         inserts=tuple(inserts),
-        sources=("transactions", "customers") if has_customers else ("transactions",),
+        sources=("transactions", *(side.name for side in sides)),
         sinks=("outbox", "dead_letters"),
         ruleset=ruleset.version,
     )
@@ -156,10 +154,8 @@ def _feature_kinds(stages: Sequence[Stage]) -> list[str]:
     return [f"{feature.name}:{feature.kind}" for stage in stages for feature in stage.features]
 
 
-def _functions(*, has_customers: bool) -> list[str]:
-    functions = dict(FUNCTIONS)
-    if has_customers:
-        functions["f_customer_attributes"] = f"{JAVA}.profile.CustomerAttributes"
+def _functions(sides: Sequence[SideInput]) -> list[str]:
+    functions = FUNCTIONS | dict(side.function for side in sides)
     return [
         f"CREATE TEMPORARY SYSTEM FUNCTION {name} AS '{kind}' LANGUAGE JAVA"
         for name, kind in functions.items()
@@ -256,29 +252,10 @@ def _stage_steps(stages: Sequence[Stage]) -> list[str]:
         for name in EVENT_COLUMNS
     )
     for number, stage in enumerate(stages, start=1):
-        rows = f"r => TABLE {source} PARTITION BY `{KEYS[stage.entity]}`"
-        rest = f"plan => {quote(stage.plan_json())}, uid => {quote(stage.uid)}"
-        if stage.is_attributes:
-            customers = "customers => TABLE customer_profiles PARTITION BY `customer_id`"
-            times = "on_time => DESCRIPTOR(event_time, kafka_time)"
-            call = f"f_customer_attributes({rows}, {customers}, {times}, {rest})"
-        else:
-            call = f"f_profile({rows}, on_time => DESCRIPTOR(event_time), {rest})"
+        call = stage_call(stage, source)
         source = "profiled" if number == len(stages) else f"with_{stage.uid.replace('-', '_')}"
         steps.append(f"{source} AS (SELECT\n  {columns}\nFROM {call})")
     return steps
-
-
-def _customer_profiles() -> str:
-    """A tombstone has its key alone; without a time it makes the stage forget the customer."""
-    return (
-        "CREATE TEMPORARY VIEW customer_profiles AS SELECT\n"
-        "  COALESCE(`customer_id`, DECODE(`record_key`, 'UTF-8')) AS `customer_id`,\n"
-        "  `updated_at`,\n"
-        "  `kafka_time`,\n"
-        "  ARRAY[`max_speed_kmh`, `home_latitude`, `home_longitude`] AS `attributes`\n"
-        f"FROM customers WHERE `fault` IS NULL OR {_TOMBSTONE}"
-    )
 
 
 def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
@@ -296,14 +273,12 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
     return f"named AS (SELECT\n  {body}\nFROM profiled)"
 
 
-def _insert_dead_letters(settings: Settings, *, has_customers: bool) -> str:
-    topics = settings.kafka.topics()
+def _insert_dead_letters(settings: Settings, sides: Sequence[SideInput]) -> str:
+    transactions = settings.kafka.topics().transactions.name
     letters = [
-        _letters("arrived WHERE `reason` IS NOT NULL", topics.transactions.name, "`reason`"),
+        _letters("arrived WHERE `reason` IS NOT NULL", transactions, "`reason`"),
+        *(_letters(f"{side.name} WHERE {side.broken}", side.topic, "`fault`") for side in sides),
     ]
-    if has_customers:
-        broken = f"customers WHERE `fault` IS NOT NULL AND NOT {_TOMBSTONE}"
-        letters.append(_letters(broken, topics.customers.name, "`fault`"))
     return "INSERT INTO dead_letters\n" + "\nUNION ALL\n".join(letters)
 
 

@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 # A record's clock may run ahead of Kafka's by this much; beyond, it is a dead letter.
 FUTURE_LIMIT = "INTERVAL '10' MINUTE"
 
-RECORD_COLUMNS = (
-    "raw",
-    "fault",
-    "fault_detail",
-    "record_key",
-    "source_partition",
-    "source_offset",
-    "kafka_time",
-)
-"""What the source adds to the fields of the contract."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -38,6 +27,18 @@ class Column:
     def __str__(self) -> str:
         return f"`{self.name}` {self.type}"
 
+
+_RECORD = (
+    Column(name="raw", type="BYTES"),
+    Column(name="fault", type="STRING"),
+    Column(name="fault_detail", type="STRING"),
+    Column(name="record_key", type="BYTES"),
+    Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
+    Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
+    Column(name="kafka_time", type="TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"),
+)
+"""What a source adds to the fields of the contract."""
+RECORD_COLUMNS = tuple(column.name for column in _RECORD)
 
 OUTBOX_COLUMNS = (
     "topic",
@@ -83,13 +84,7 @@ def transactions(
         "transactions",
         [
             *columns,
-            Column(name="raw", type="BYTES"),
-            Column(name="fault", type="STRING"),
-            Column(name="fault_detail", type="STRING"),
-            Column(name="record_key", type="BYTES"),
-            Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
-            Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
-            Column(name="kafka_time", type="TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"),
+            *_RECORD,
         ],
         {
             **_source(kafka, kafka.topics().transactions.name, group),
@@ -116,18 +111,34 @@ def customers(kafka: KafkaSettings, *, group: str) -> str:
             Column(name="max_speed_kmh", type="DOUBLE"),
             Column(name="home_latitude", type="DOUBLE"),
             Column(name="home_longitude", type="DOUBLE"),
-            Column(name="raw", type="BYTES"),
-            Column(name="fault", type="STRING"),
-            Column(name="fault_detail", type="STRING"),
-            Column(name="record_key", type="BYTES"),
-            Column(name="source_partition", type="INT METADATA FROM 'partition' VIRTUAL"),
-            Column(name="source_offset", type="BIGINT METADATA FROM 'offset' VIRTUAL"),
-            Column(name="kafka_time", type="TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL"),
+            *_RECORD,
         ],
         {
             **_source(kafka, kafka.topics().customers.name, f"{group}-customers"),
             "scan.startup.mode": "earliest-offset",
             "value.fraudlake.contract": "customer",
+        },
+        watermark="`kafka_time` AS `kafka_time`",
+    )
+
+
+def labels(kafka: KafkaSettings, *, group: str) -> str:
+    """The source of labels, read from the beginning: old ones count in the windows of today."""
+    return _table(
+        "labels",
+        [
+            Column(name="transaction_id", type="STRING"),
+            Column(name="merchant_id", type="STRING"),
+            Column(name="device_id", type="STRING"),
+            Column(name="event_time", type="TIMESTAMP_LTZ(3)"),
+            Column(name="label", type="STRING"),
+            Column(name="label_time", type="TIMESTAMP_LTZ(3)"),
+            *_RECORD,
+        ],
+        {
+            **_source(kafka, kafka.topics().labels.name, f"{group}-labels"),
+            "scan.startup.mode": "earliest-offset",
+            "value.fraudlake.contract": "label",
         },
         watermark="`kafka_time` AS `kafka_time`",
     )

@@ -17,6 +17,7 @@ are the semantics:
     transaction later than that gets NULL for them.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
+    Percentiles, robust z, times of day and means of a category look at the newest 100 that count.
 6.  A value is first seen unless the card remembers it: for 90 days after its last use, and at most
     128 values, of which the least recently used goes.
 7.  A place is a transaction with coordinates that the place filter lets through. Travel is from the
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ID_MEMORY_MS, MOST_IDS = DAY_MS, 1000
 VALUE_MEMORY_MS, MOST_VALUES = 90 * DAY_MS, 128
+MOST_SCANNED = 100
 EARTH_RADIUS_KM = 6371.0088
 SHORTEST_GAP_MS = 60_000
 
@@ -274,19 +276,18 @@ def _windowed(
     if feature.filter is not None:
         (which,) = [item for item in stage.filters if item.name == feature.filter]
         counted = [item for item in counted if fires(which.condition, item.row)]
-    minors = [item.minor for item in counted]
     match feature.aggregate:
         case "distinct" | "category_mean":
             return _of_values(feature, event, counted, newest, stage)
         case "rate":
             return float(Fraction(len(counted) * HOUR_MS, feature.window_ms))
         case "p95":
-            return _percentile_95(minors)
+            return _percentile_95([item.minor for item in counted[-MOST_SCANNED:]])
         case "robust_z":
-            return _robust_z(event.minor, minors)
+            return _robust_z(event.minor, [item.minor for item in counted[-MOST_SCANNED:]])
         case "time_of_day_share":
-            return _time_of_day_share(event, counted)
-    return _aggregate(feature.aggregate, minors)
+            return _time_of_day_share(event, counted[-MOST_SCANNED:])
+    return _aggregate(feature.aggregate, [item.minor for item in counted])
 
 
 def _of_values(
@@ -302,7 +303,7 @@ def _of_values(
         return float(len(set(values) - {None}))
     own = _value(event, str(feature.category))
     same = [item.minor for item, value in zip(known, values, strict=True) if value == own]
-    return None if own is None else _aggregate("mean", same)
+    return None if own is None else _aggregate("mean", same[-MOST_SCANNED:])
 
 
 def _percentile_95(minors: Sequence[int]) -> float | None:

@@ -28,13 +28,15 @@ class Label:
     source: str
     label_time_ms: int
     reason: str | None = None
+    device_id: str | None = None
+    """The transaction's, where it had one: without it the label tells nothing of the device."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_label(value: bytes | None) -> Label:
     """The label in a record's value, or ContractFault.
 
-    Checked in this order: required fields as the schema lists them, then ``reason``.
+    Checked in this order: required fields as the schema lists them, then the others.
     """
     record = Fields.read(value)
     return Label(
@@ -46,12 +48,13 @@ def parse_label(value: bytes | None) -> Label:
         source=record.choice("source", SOURCES),
         label_time_ms=record.time("label_time"),
         reason=record.text_or_none("reason"),
+        device_id=record.text_or_none("device_id"),
         unknown=record.rest(_NAMES),
     )
 
 
 def encode_label(label: Label) -> bytes:
-    """Compact JSON, fields in the order of the schema, an absent reason left out."""
+    """Compact JSON, fields in the order of the schema, absent ones left out."""
     members: dict[str, Any] = {
         "transaction_id": label.transaction_id,
         "card_id": label.card_id,
@@ -63,6 +66,8 @@ def encode_label(label: Label) -> bytes:
     if label.reason is not None:
         members["reason"] = label.reason
     members["label_time"] = format_time(label.label_time_ms)
+    if label.device_id is not None:
+        members["device_id"] = label.device_id
     return write_object({**members, **label.unknown})
 
 
@@ -76,5 +81,6 @@ _NAMES = frozenset(
         "source",
         "reason",
         "label_time",
+        "device_id",
     }
 )

@@ -13,7 +13,7 @@ from pipelines.columns import transaction_columns
 from pipelines.errors import FeaturesError
 from pipelines.expressions.parsing import ExpressionFault, did_you_mean, parse_condition
 from pipelines.features.declared import CATEGORIES, Features
-from pipelines.features.stage import Entity, Feature, Filter, Kind
+from pipelines.features.stage import OF_LABELS, Entity, Feature, Filter, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,7 @@ class _Aggregate:
 _WINDOWED = ("filter", "exclude_current")
 _ANY: tuple[Entity, ...] = ("card", "customer", "merchant", "device", "ip")
 _CARD: tuple[Entity, ...] = ("card",)
+_LABELLED: tuple[Entity, ...] = ("merchant", "device")
 AGGREGATES: Mapping[str, _Aggregate] = {
     "count": _Aggregate("count", _ANY, ("windows",), _WINDOWED),
     "sum": _Aggregate("money", _ANY, ("windows",), _WINDOWED),
@@ -60,6 +61,10 @@ AGGREGATES: Mapping[str, _Aggregate] = {
         "number", _ANY, ("windows",), ("filter",), excludes_current=True
     ),
     "category_mean": _Aggregate("number", _ANY, ("windows", "category"), _WINDOWED),
+    "fraud_share": _Aggregate(
+        "number", _LABELLED, ("windows", "delay", "prior", "prior_weight"), excludes_current=True
+    ),
+    "fraud_count": _Aggregate("count", _LABELLED, ("windows", "delay"), excludes_current=True),
     "first_seen": _Aggregate("count", _CARD, ("category",)),
     "travel_km": _Aggregate("number", _CARD, ("place",)),
     "travel_gap_min": _Aggregate("number", _CARD, ("place",)),
@@ -210,7 +215,39 @@ def _value_faults(table: Mapping[str, Any], filters: set[str]) -> list[str]:
             names = ", ".join(sorted(allowed)) or "nothing, for [filter] is empty"
             hint = did_you_mean(str(table[key]), allowed)
             found.append(f"{key}={table[key]!r} must be one of {names}{hint}")
+    found += _label_faults(table)
     return found + (_window_faults(table) if "windows" in table else [])
+
+
+def _label_faults(table: Mapping[str, Any]) -> list[str]:
+    """Of the options of what labels tell; those that are missing have a fault of their own."""
+    found = []
+    if "delay" in table and _days(table["delay"]) is None:
+        found.append(f"delay={table['delay']!r} must be whole days such as 7d, from 0d to 90d")
+    if table.get("aggregate") in OF_LABELS and isinstance(table.get("windows"), list):
+        found += [
+            f"window {text!r} must be whole days such as 30d, for labels are counted by the day"
+            for text in table["windows"]
+            if _window_ms(text) is not None and _days(text) is None
+        ]
+    prior, weight = table.get("prior", 0), table.get("prior_weight", 1)
+    if not _is_number(prior) or not 0 <= prior <= 1:
+        found.append(f"prior={prior!r} must be a share from 0 to 1: that of fraud in general")
+    if not _is_number(weight) or not 0 < weight <= 1_000_000:
+        found.append(f"prior_weight={weight!r} must be above 0: the transactions it stands for")
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _days(text: object) -> int | None:
+    """Whole days, in milliseconds."""
+    match = re.fullmatch(r"([0-9]{1,2})d", text) if isinstance(text, str) else None
+    if match is None or int(match.group(1)) * _UNIT_MS["d"] > LONGEST_WINDOW_MS:
+        return None
+    return int(match.group(1)) * _UNIT_MS["d"]
 
 
 def _window_faults(table: Mapping[str, Any]) -> list[str]:
@@ -249,4 +286,7 @@ def _feature(table: Mapping[str, Any], window: str | None) -> Feature:
         place=table.get("place"),
         field=table.get("field"),
         excludes_current=aggregate.excludes_current or table.get("exclude_current", False),
+        delay_ms=_days(table.get("delay")) or 0,
+        prior=float(table.get("prior", 0)),
+        prior_weight=float(table.get("prior_weight", 0)),
     )

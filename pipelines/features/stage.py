@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 Kind = Literal["count", "money", "number"]
 Entity = Literal["customer", "card", "merchant", "device", "ip"]
 
+OF_LABELS = ("fraud_share", "fraud_count")
+"""The aggregates of what transactions turned out to be, in whole days."""
 READ_VALUES = ("distinct", "category_mean")
 """The aggregates that look at the values of a category, which are kept with the events."""
 
 PLAN_VERSION = 2
-CARD_MEMORY_MS = 180 * 86_400_000
+DAY_MS = 86_400_000
+CARD_MEMORY_MS = 180 * DAY_MS
 """Longer than any window, so that a card's last place and use are known when it wakes up."""
 KEY_COLUMNS: dict[Entity, str] = {
     "customer": "customer_id",
@@ -58,12 +61,24 @@ class Feature:
     place: str | None = None
     field: str | None = None
     excludes_current: bool = False
+    delay_ms: int = 0
+    """Of what labels tell: so long before the transaction the window ends."""
+    prior: float = 0.0
+    """The share of fraud where nothing is known."""
+    prior_weight: float = 0.0
+    """As many transactions the prior counts for."""
+
+    @property
+    def is_of_labels(self) -> bool:
+        """Whether it tells what earlier transactions turned out to be."""
+        return self.aggregate in OF_LABELS
 
     def meaning(self) -> list[Any]:
         """What decides its values; neither what it is for nor how it is shown."""
         return [
             *(self.name, self.entity, self.aggregate, self.window_ms, self.filter),
             *(self.category, self.place, self.field, self.excludes_current),
+            *((self.delay_ms, self.prior, self.prior_weight) if self.is_of_labels else ()),
         ]
 
 
@@ -100,6 +115,11 @@ class Stage:
         return any(feature.aggregate == "attribute" for feature in self.features)
 
     @property
+    def has_labels(self) -> bool:
+        """Whether labels are an input of the stage."""
+        return any(feature.is_of_labels for feature in self.features)
+
+    @property
     def uid(self) -> str:
         """The name of the stage's state in savepoints, for good."""
         kind = "attributes" if self.is_attributes else "profile"
@@ -107,13 +127,23 @@ class Stage:
 
     @property
     def horizon_ms(self) -> int:
-        """The longest window: how far back the stage remembers events."""
-        return max((feature.window_ms for feature in self.features), default=0)
+        """The longest window of events: how far back the stage remembers them."""
+        windows = (feature.window_ms for feature in self.features if not feature.is_of_labels)
+        return max(windows, default=0)
+
+    @property
+    def labels_ms(self) -> int:
+        """How far back the stage counts what labels tell of; 0 without such features."""
+        reach = (item.delay_ms + item.window_ms for item in self.features if item.is_of_labels)
+        return max(reach, default=0)
 
     @property
     def forget_after_ms(self) -> int:
         """A key that was idle for longer is forgotten, in event time."""
-        return CARD_MEMORY_MS if self.entity == "card" else self.horizon_ms
+        if self.entity == "card":
+            return CARD_MEMORY_MS
+        # Days are counted whole: the first may have begun up to a day before.
+        return max(self.horizon_ms, self.labels_ms + DAY_MS if self.has_labels else 0)
 
     def meaning(self) -> list[Any]:
         """What decides the values of all its features."""
@@ -152,10 +182,21 @@ class Stage:
                     "filter": _position(item.filter, filters),
                     "category": _position(item.category, self.categories),
                     "exclude_current": item.excludes_current,
+                    **_labels(item),
                 }
                 for item in self.features
             ],
         }
+
+
+def _labels(feature: Feature) -> dict[str, Any]:
+    if not feature.is_of_labels:
+        return {}
+    return {
+        "delay_ms": feature.delay_ms,
+        "prior": feature.prior,
+        "prior_weight": feature.prior_weight,
+    }
 
 
 def _inputs(names: Sequence[str], everywhere: Sequence[str]) -> list[dict[str, Any]]:

@@ -174,8 +174,9 @@ def _buy_on_web(
     euro: float,
     decline_reason: str | None = None,
 ) -> CardUse:
+    device_id = random.choice(crew.devices)
     device = write_device(
-        random.choice(crew.devices),
+        device_id,
         random.choice(crew.ip_addresses),
         crew.country,
         victim.holder.address,
@@ -186,5 +187,6 @@ def _buy_on_web(
         channel="ecom",
         amount=price_in_euro(shop, euro),
         decline_reason=decline_reason,
+        device_id=device_id,
         device=device,
     )

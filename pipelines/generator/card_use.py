@@ -25,6 +25,7 @@ class CardUse:
     decline_reason: str | None = None
     entry_mode: str | None = None
     """At a terminal."""
+    device_id: str = ""
     device: str = ""
     """On the web: JSON of device, network and addresses."""
 

@@ -137,6 +137,7 @@ def _use_on_web(random: Random, market: Market, card: Card) -> CardUse:
         amount=draw_price(random, merchant, holder.spending),
         kind=kind,
         decline_reason=None if kind == "refund" else _decline(random, "wrong_cvv"),
+        device_id=device_id,
         device=write_device(device_id, ip_address, country, holder.address),
     )
 

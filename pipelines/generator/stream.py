@@ -216,6 +216,7 @@ class _Stream:
             source="chargeback" if is_reported else "investigator",
             reason=scenario,
             label_time_ms=due_ms,
+            device_id=use.device_id or None,
         )
         emission = Emission(
             kind="label",

@@ -146,7 +146,7 @@ def test_any_plan_equals_the_reference(kernel: Kernel, seed: int) -> None:
     stages = Features(features=(features := make_features(draw)), filters=FILTERS).select(
         feature.name for feature in features
     )
-    arrivals = make_stream(draw, draw.randrange(1, 150))
+    arrivals = make_stream(draw, draw.randrange(1, 250))
     expected = decide_stream(arrivals, stages=stages, fx=FX)
     assert_same(kernel.run(card_stage(stages), arrivals), expected)
     for stage in stages:

@@ -34,6 +34,7 @@ LABEL = {
     "source": "chargeback",
     "reason": "counterfeit",
     "label_time": "2026-03-04T00:00:00Z",
+    "device_id": "d1",
 }
 DEAD_LETTER = {
     "stage": "decode",
@@ -75,6 +76,8 @@ CHANGES: list[tuple[str, str, Any, str | None]] = [
     ("label", "reason", None, None),
     ("label", "reason", 5, "wrong_type"),
     ("label", "label_time", None, "missing_field"),
+    ("label", "device_id", None, None),
+    ("label", "device_id", 5, "wrong_type"),
     ("dead_letter", "stage", "lunch", "unknown_value"),
     ("dead_letter", "original", None, None),
     ("dead_letter", "offset", 1.5, "wrong_type"),

@@ -22,6 +22,9 @@ public final class KeyState {
     /** Of a card: the number of its newest row, four bytes, and never forgotten. */
     public static final Integer NUMBER = -1;
 
+    /** What a key's transactions turned out to be. */
+    public static final Integer FRAUDS = -2;
+
     private KeyState() {}
 
     /** The declaration of {@code MapView<Integer, byte[]> state}. */

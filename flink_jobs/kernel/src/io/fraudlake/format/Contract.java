@@ -70,7 +70,8 @@ final class Contract {
                             choice("label", true, "fraud", "genuine"),
                             choice("source", true, "chargeback", "investigator"),
                             required("label_time", Field.Kind.TIME),
-                            optional("reason", Field.Kind.TEXT)));
+                            optional("reason", Field.Kind.TEXT),
+                            optional("device_id", Field.Kind.TEXT)));
 
     private static final Map<String, Contract> BY_NAME =
             Map.of("transaction", TRANSACTION, "customer", CUSTOMER, "label", LABEL);

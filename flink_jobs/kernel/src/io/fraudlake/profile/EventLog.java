@@ -59,21 +59,6 @@ final class EventLog {
         return kept < 0 ? 0 : Bytes.getInt(hashes.bytes(), hashes.at(kept) + 4 * column);
     }
 
-    /** The first of the events before {@code end} that is later than {@code time}; else the end. */
-    int firstAfter(long time, int end) {
-        int low = 0;
-        int high = end;
-        while (low < high) {
-            int middle = low + high >>> 1;
-            if (time(middle) <= time) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
-    }
-
     /** The position behind all events at {@code time} or earlier. */
     int positionAfter(long time) {
         int position = count();

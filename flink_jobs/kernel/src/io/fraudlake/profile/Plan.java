@@ -33,7 +33,9 @@ final class Plan {
         TRAVEL_KM,
         TRAVEL_GAP_MIN,
         TRAVEL_KMH,
-        SINCE_LAST_MIN;
+        SINCE_LAST_MIN,
+        FRAUD_SHARE,
+        FRAUD_COUNT;
 
         boolean isWindowed() {
             return compareTo(CATEGORY_MEAN) <= 0;
@@ -46,6 +48,11 @@ final class Plan {
 
         boolean isScanned() {
             return isWindowed() && !isRunning();
+        }
+
+        /** Of whole days, by what transactions turned out to be. */
+        boolean isOfLabels() {
+            return this == FRAUD_SHARE || this == FRAUD_COUNT;
         }
 
         /** Looks at the values of one category, which are kept with the events. */
@@ -61,7 +68,16 @@ final class Plan {
             long windowMs,
             int filter,
             int category,
-            boolean excludesCurrent) {}
+            boolean excludesCurrent,
+            long delayMs,
+            double prior,
+            double priorWeight) {
+
+        /** How far back it looks. */
+        long reachMs() {
+            return delayMs + windowMs;
+        }
+    }
 
     /** A filter or category: its name, and where its value stands in the event row. */
     record Input(String name, int position) {}
@@ -143,7 +159,10 @@ final class Plan {
                         node.path("window_ms").asLong(),
                         node.path("filter").asInt(-1),
                         node.path("category").asInt(-1),
-                        node.path("exclude_current").asBoolean());
+                        node.path("exclude_current").asBoolean(),
+                        node.path("delay_ms").asLong(),
+                        node.path("prior").asDouble(),
+                        node.path("prior_weight").asDouble());
         if (feature.aggregate().isWindowed() && !(feature.windowMs() > 0)) {
             throw new ValidationException("feature '" + name + "' needs a window above 0 ms");
         }

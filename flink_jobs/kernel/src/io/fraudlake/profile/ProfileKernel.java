@@ -55,7 +55,11 @@ public final class ProfileKernel {
     }
 
     public ProfileKernel(String planJson) {
-        plan = Plan.parse(planJson);
+        this(Plan.parse(planJson));
+    }
+
+    ProfileKernel(Plan plan) {
+        this.plan = plan;
         filterPositions = plan.filters.stream().mapToInt(Plan.Input::position).toArray();
         categoryPositions = plan.categories.stream().mapToInt(Plan.Input::position).toArray();
         valuesHorizonMs = plan.valuesHorizonMs();

@@ -6,14 +6,14 @@ import java.util.List;
 
 /**
  * The features of windows that no running sum can hold: each looks at the events themselves, once
- * for each transaction. Of a key that is busier than its log can hold, they see the newest {@link
- * EventLog#CAPACITY} events.
+ * for each transaction, at the newest {@link #MOST} that count.
  *
- * <p>A plan that asks for none of them pays nothing; one that does pays for a sorted copy of the
- * window's amounts, or a walk through it.
+ * <p>So a busy key costs as little as any. Features of one window and filter share what they look
+ * at; a plan that asks for none pays nothing.
  */
 final class WindowScans {
 
+    static final int MOST = 100;
     static final long DAY_MS = 86_400_000;
     /** A time of day is near another up to this far. */
     static final long NEAR_MS = 7_200_000;
@@ -21,9 +21,19 @@ final class WindowScans {
     static final double NORMAL = 1.4826;
 
     private final List<Scan> scans = new ArrayList<>();
-    private final long[] scratch = new long[EventLog.CAPACITY + 1];
+    /** The events in sight, newest first. */
+    private final int[] seen = new int[MOST];
+    private int count;
+    private final long[] amounts = new long[MOST];
+    private boolean areSorted;
 
-    private record Scan(Plan.Feature feature, int position, int column) {}
+    private record Scan(Plan.Feature feature, int position, int column) {
+
+        boolean sees(Scan other) {
+            return feature.windowMs() == other.feature.windowMs()
+                    && feature.filter() == other.feature.filter();
+        }
+    }
 
     /** What a scan asks of the event that is decided; {@code hashes}: of the logged categories. */
     record Current(long time, long amount, int[] hashes) {}
@@ -49,87 +59,111 @@ final class WindowScans {
      */
     void readOff(
             double[] features, EventLog log, int end, Current current, boolean isBeforeCurrent) {
+        Scan before = null;
         for (int s = 0; s < scans.size(); s++) {
             Scan scan = scans.get(s);
-            if (scan.feature.excludesCurrent() == isBeforeCurrent) {
-                features[scan.position] = value(scan, log, end, current);
+            if (scan.feature.excludesCurrent() != isBeforeCurrent) {
+                continue;
+            }
+            // What a category's mean sees depends on the category, too.
+            if (scan.column >= 0 || before == null || !scan.sees(before)) {
+                look(scan, log, end, current);
+                before = scan.column >= 0 ? null : scan;
+            }
+            features[scan.position] = value(scan, log, current);
+        }
+    }
+
+    private void look(Scan scan, EventLog log, int end, Current current) {
+        Plan.Feature feature = scan.feature;
+        long horizon = current.time - feature.windowMs();
+        int hash = scan.column < 0 ? 0 : current.hashes[scan.column];
+        count = 0;
+        areSorted = false;
+        if (scan.column >= 0 && hash == 0) {
+            return;
+        }
+        for (int i = end - 1; i >= 0 && count < MOST && log.time(i) > horizon; i--) {
+            boolean isCounted =
+                    feature.filter() < 0 || (log.flags(i) >>> feature.filter() & 1) != 0;
+            if (isCounted && (scan.column < 0 || log.hash(i, scan.column) == hash)) {
+                seen[count++] = i;
             }
         }
     }
 
-    private double value(Scan scan, EventLog log, int end, Current current) {
-        int begin = log.firstAfter(current.time - scan.feature.windowMs(), end);
+    private double value(Scan scan, EventLog log, Current current) {
+        if (count == 0) {
+            return Double.NaN;
+        }
         return switch (scan.feature.aggregate()) {
-            case P95 -> percentile95(sortedAmounts(scan, log, begin, end));
-            case ROBUST_Z -> robustZ(sortedAmounts(scan, log, begin, end), current.amount);
-            case TIME_OF_DAY_SHARE -> timeOfDayShare(scan, log, begin, end, current.time);
-            case CATEGORY_MEAN -> categoryMean(scan, log, begin, end, current.hashes[scan.column]);
+            case P95 -> percentile95(log);
+            case ROBUST_Z -> robustZ(log, current.amount);
+            case TIME_OF_DAY_SHARE -> timeOfDayShare(log, current.time);
+            case CATEGORY_MEAN -> mean(log);
             default -> throw new IllegalStateException(scan.feature + " is not scanned");
         };
     }
 
-    private static boolean isCounted(Scan scan, EventLog log, int i) {
-        int filter = scan.feature.filter();
-        return filter < 0 || (log.flags(i) >>> filter & 1) != 0;
-    }
-
-    /** How many amounts now lie in {@code scratch}, in ascending order. */
-    private int sortedAmounts(Scan scan, EventLog log, int begin, int end) {
-        int count = 0;
-        for (int i = begin; i < end; i++) {
-            if (isCounted(scan, log, i)) {
-                scratch[count++] = log.amount(i);
+    private void sortAmounts(EventLog log) {
+        if (!areSorted) {
+            for (int i = 0; i < count; i++) {
+                amounts[i] = log.amount(seen[i]);
             }
+            Arrays.sort(amounts, 0, count);
+            areSorted = true;
         }
-        Arrays.sort(scratch, 0, count);
-        return count;
     }
 
     /** The smallest amount that 95 in 100 do not exceed. */
-    private double percentile95(int count) {
-        return count == 0 ? Double.NaN : scratch[(95 * count + 99) / 100 - 1] / 100.0;
+    private double percentile95(EventLog log) {
+        sortAmounts(log);
+        return amounts[(95 * count + 99) / 100 - 1] / 100.0;
     }
 
-    private double robustZ(int count, long amount) {
-        if (count == 0) {
-            return Double.NaN;
+    private double robustZ(EventLog log, long amount) {
+        sortAmounts(log);
+        long twiceMedian = amounts[(count - 1) / 2] + amounts[count / 2];
+        double deviation = medianDeviation(twiceMedian);
+        return deviation == 0
+                ? Double.NaN
+                : (2 * amount - twiceMedian) / (NORMAL * deviation);
+    }
+
+    /** Twice the median of the distances to the median: they grow from the middle to both ends. */
+    private double medianDeviation(long twiceMedian) {
+        int low = (count - 1) / 2;
+        int high = low + 1;
+        long last = 0;
+        long beforeLast = 0;
+        for (int taken = 0; taken <= count / 2; taken++) {
+            long below = low < 0 ? Long.MAX_VALUE : twiceMedian - 2 * amounts[low];
+            long above = high == count ? Long.MAX_VALUE : 2 * amounts[high] - twiceMedian;
+            beforeLast = last;
+            last = Math.min(below, above);
+            if (below <= above) {
+                low--;
+            } else {
+                high++;
+            }
         }
-        long median = twiceMedian(count);
-        for (int i = 0; i < count; i++) {
-            scratch[i] = Math.abs(2 * scratch[i] - median);
-        }
-        Arrays.sort(scratch, 0, count);
-        double deviation = twiceMedian(count) / 2.0;
-        return deviation == 0 ? Double.NaN : (2 * amount - median) / (NORMAL * deviation);
+        return count % 2 == 1 ? last : (last + beforeLast) / 2.0;
     }
 
-    /** Twice, so that it is whole between two amounts, too. */
-    private long twiceMedian(int count) {
-        return scratch[(count - 1) / 2] + scratch[count / 2];
-    }
-
-    private double timeOfDayShare(Scan scan, EventLog log, int begin, int end, long time) {
-        int all = 0;
+    private double timeOfDayShare(EventLog log, long time) {
         int near = 0;
-        for (int i = begin; i < end; i++) {
-            if (isCounted(scan, log, i)) {
-                long apart = Math.floorMod(log.time(i) - time, DAY_MS);
-                near += Math.min(apart, DAY_MS - apart) <= NEAR_MS ? 1 : 0;
-                all++;
-            }
+        for (int i = 0; i < count; i++) {
+            long apart = Math.floorMod(log.time(seen[i]) - time, DAY_MS);
+            near += Math.min(apart, DAY_MS - apart) <= NEAR_MS ? 1 : 0;
         }
-        return all == 0 ? Double.NaN : (double) near / all;
+        return (double) near / count;
     }
 
-    private double categoryMean(Scan scan, EventLog log, int begin, int end, int hash) {
+    private double mean(EventLog log) {
         long sum = 0;
-        int count = 0;
-        for (int i = begin; hash != 0 && i < end; i++) {
-            if (log.hash(i, scan.column) == hash && isCounted(scan, log, i)) {
-                sum += log.amount(i);
-                count++;
-            }
+        for (int i = 0; i < count; i++) {
+            sum += log.amount(seen[i]);
         }
-        return count == 0 ? Double.NaN : (double) sum / count / 100.0;
+        return (double) sum / count / 100.0;
     }
 }

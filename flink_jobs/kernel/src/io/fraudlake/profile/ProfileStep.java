@@ -1,0 +1,162 @@
+package io.fraudlake.profile;
+
+import io.fraudlake.Hash64;
+import io.fraudlake.KeyState;
+import io.fraudlake.event.Bytes;
+import io.fraudlake.event.EventBytes;
+import io.fraudlake.event.EventRow;
+import org.apache.flink.table.api.dataview.MapView;
+import org.apache.flink.table.data.RowData;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.functions.ProcessTableFunction.Context;
+import org.apache.flink.table.functions.ProcessTableFunction.OnTimerContext;
+import org.apache.flink.table.functions.ProcessTableFunction.TimeContext;
+
+/**
+ * One transaction on its way through a stage: the kernel and the frauds are asked and told, and the
+ * row goes on with the stage's features filled in.
+ */
+final class ProfileStep {
+
+    /** A key that begins so stands for none: it spreads rows without one, and has no profile. */
+    private static final String NO_KEY = "\u0001";
+
+    /** An idle key is let go of so much later than it is forgotten: a late event still finds it. */
+    private static final long GRACE_MS = 86_400_000;
+
+    private final ProfileKernel kernel;
+    private final FraudHistory frauds;
+    private final ProfileKernel.Event event = new ProfileKernel.Event();
+    private final ProfileKernel.Verdict verdict = new ProfileKernel.Verdict();
+    private final int key;
+
+    ProfileStep(String planJson) {
+        Plan plan = Plan.parse(planJson);
+        kernel = new ProfileKernel(plan);
+        frauds = new FraudHistory(plan);
+        verdict.features = new double[kernel.featureCount()];
+        key = EventRow.keyIndex(kernel.key());
+    }
+
+    /** The row that goes on. */
+    RowData take(Context context, MapView<Integer, byte[]> state, RowData r)
+            throws Exception {
+        byte[] bytes = EventRow.event(r);
+        return EventRow.forward(r, key, hasProfile(r, bytes) ? take(context, state, bytes) : bytes);
+    }
+
+    /** What a transaction of this key turned out to be. */
+    void learn(
+            Context context,
+            MapView<Integer, byte[]> state,
+            long transactionHash,
+            long time,
+            boolean isFraud,
+            long labelTime)
+            throws Exception {
+        byte[] before = state.get(KeyState.FRAUDS);
+        byte[] after = frauds.learn(before, transactionHash, time, isFraud, labelTime);
+        if (after == null) {
+            return;
+        }
+        state.put(KeyState.FRAUDS, after);
+        if (before == null) {
+            registerTimer(context, FraudHistory.idleAt(after));
+        }
+    }
+
+    /** The key was idle for long, or its time has not come yet. */
+    static void onTimer(OnTimerContext context, MapView<Integer, byte[]> state) throws Exception {
+        TimeContext<Long> clock = context.timeContext(Long.class);
+        long idleAt = idleAt(state);
+        if (idleAt == Long.MIN_VALUE) {
+            return;
+        }
+        if (clock.currentWatermark() >= idleAt + GRACE_MS) {
+            state.remove(KeyState.WHOLE);
+            state.remove(KeyState.FRAUDS);
+        } else {
+            clock.registerOnTime(idleAt + GRACE_MS);
+        }
+    }
+
+    private static long idleAt(MapView<Integer, byte[]> state) throws Exception {
+        byte[] whole = state.get(KeyState.WHOLE);
+        byte[] labelled = state.get(KeyState.FRAUDS);
+        return Math.max(
+                whole == null ? Long.MIN_VALUE : ProfileKernel.idleAt(whole),
+                labelled == null ? Long.MIN_VALUE : FraudHistory.idleAt(labelled));
+    }
+
+    private static void registerTimer(Context context, long idleAt) {
+        context.timeContext(Long.class).registerOnTime(idleAt + GRACE_MS);
+    }
+
+    private boolean hasProfile(RowData r, byte[] bytes) {
+        if (kernel.isCard()) {
+            return true;
+        }
+        StringData name = r.getString(key);
+        return !EventBytes.isDuplicate(bytes) && !name.toString().startsWith(NO_KEY);
+    }
+
+    private byte[] take(Context context, MapView<Integer, byte[]> state, byte[] bytes)
+            throws Exception {
+        fill(bytes);
+        byte[] kept = kernel.process(state.get(KeyState.WHOLE), event, verdict);
+        if (kernel.wantsTimer()) {
+            registerTimer(context, ProfileKernel.idleAt(kept));
+        }
+        state.put(KeyState.WHOLE, kept);
+        if (frauds.isWanted()) {
+            byte[] known = state.get(KeyState.FRAUDS);
+            frauds.readOff(verdict.features, known, event.time);
+            state.put(KeyState.FRAUDS, frauds.count(known, event.time));
+        }
+        for (int i = 0; i < verdict.features.length; i++) {
+            EventBytes.setFeature(bytes, kernel.firstFeature() + i, verdict.features[i]);
+        }
+        if (kernel.isNumbering()) {
+            EventBytes.setNumber(bytes, nextNumber(state));
+        }
+        return kernel.isCard() ? withVerdict(bytes) : bytes;
+    }
+
+    private void fill(byte[] bytes) {
+        event.time = EventBytes.time(bytes);
+        event.amountMinor = EventBytes.amountMinor(bytes);
+        event.flags = EventBytes.flags(bytes);
+        event.offset = EventBytes.offset(bytes);
+        if (kernel.isCard()) {
+            event.transactionId = EventBytes.transactionId(bytes);
+            event.transactionHash = Hash64.of(event.transactionId);
+            event.latitude = EventBytes.latitude(bytes);
+            event.longitude = EventBytes.longitude(bytes);
+            event.hasPlace = !Double.isNaN(event.latitude);
+        }
+        if (event.hashes == null) {
+            event.hashes = new long[EventBytes.hashCount(bytes)];
+        }
+        for (int i = 0; i < event.hashes.length; i++) {
+            event.hashes[i] = EventBytes.hash(bytes, i);
+        }
+    }
+
+    private byte[] withVerdict(byte[] bytes) {
+        EventBytes.setLate(bytes, verdict.isLate);
+        if (verdict.isDuplicate) {
+            EventBytes.setDuplicate(bytes, verdict.duplicateOfOffset);
+        }
+        return verdict.previousTransactionId == null
+                ? bytes
+                : EventBytes.withPreviousId(bytes, verdict.previousTransactionId);
+    }
+
+    private static int nextNumber(MapView<Integer, byte[]> state) throws Exception {
+        byte[] stored = state.get(KeyState.NUMBER);
+        byte[] next = new byte[Integer.BYTES];
+        Bytes.putInt(next, 0, stored == null ? 1 : Bytes.getInt(stored, 0) + 1);
+        state.put(KeyState.NUMBER, next);
+        return Bytes.getInt(next, 0);
+    }
+}
