@@ -13,8 +13,8 @@ are the semantics:
 4.  The card stores events no older than the longest window before the newest; events of one instant
     in their order of arrival. (The kernel stores 1000 of them, and sums up those before by 32nds of
     each window: beyond 1000 it is the less exact of the two.) The values that distinct counts and
-    means of a category look at are stored no longer than the longest of their windows; a
-    transaction later than that gets NULL for them.
+    means of a category look at are stored no longer than the longest window of such a feature of
+    the same column; a transaction later than that gets NULL for them.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
     Percentiles, robust z, times of day and means of a category look at the newest 100 that count.
@@ -294,7 +294,11 @@ def _of_values(
     feature: Feature, event: _Event, counted: Sequence[_Event], newest: int, stage: Stage
 ) -> float | None:
     """NULL for one that comes so late that no value of its time is stored."""
-    windows = [item.window_ms for item in stage.features if item.aggregate in READ_VALUES]
+    windows = [
+        item.window_ms
+        for item in stage.features
+        if item.aggregate in READ_VALUES and item.category == feature.category
+    ]
     if event.time <= newest - max(windows):
         return None
     known = [item for item in counted if item is event or item.time > newest - max(windows)]

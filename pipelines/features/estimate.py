@@ -17,9 +17,9 @@ TYPICAL_EVENTS = 60
 DAY_MS = 86_400_000
 SPAN_MS = 30 * DAY_MS
 
-_HEADER, _SECTION, _SECTIONS, _NAME = 56, 16, 5, 4
+_HEADER, _SECTION, _SECTIONS, _NAME = 56, 16, 4, 4
 _EDGE, _COUNT, _SUM, _SQUARES, _EXTREMES, _DISTINCT = 4, 4, 8, 16, 16, 4
-_TIME, _AMOUNT, _HASH, _ID, _SEEN, _TRANSACTION_ID = 6, 6, 4, 24, 12, 24
+_TIME, _AMOUNT, _HASH, _ID, _SEEN, _TRANSACTION_ID = 6, 6, 4, 24, 10, 24
 _RUNNING = {"count", "sum", "mean", "stddev", "min", "max", "rate", "distinct"}
 _SUMMED, _SQUARED, _EXTREME = {"sum", "mean", "stddev"}, {"stddev"}, {"min", "max"}
 _SEEN_VALUES = 20
@@ -31,14 +31,16 @@ def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
     if stage.is_attributes:
         return 9 + 8 * 3
     span = max(stage.horizon_ms, SPAN_MS)
-    logged = {item.category for item in stage.features if item.aggregate in READ_VALUES}
+    reading = [item for item in stage.features if item.aggregate in READ_VALUES]
+    logged = {item.category for item in reading}
     seen = {item.category for item in stage.features if item.aggregate == "first_seen"}
-    size = _HEADER + _SECTION * (_SECTIONS + len(seen))
+    size = _HEADER + _SECTION * (_SECTIONS + len(logged) + len(seen))
     size += _NAME * (len(stage.filters) + len(logged) + len(seen)) + _aggregates(stage)
     flags = 2 if len(stage.filters) > 8 else 1
     size += round(events * stage.horizon_ms / span) * (_TIME + flags + _AMOUNT)
-    values = [item.window_ms for item in stage.features if item.aggregate in READ_VALUES]
-    size += round(events * max(values, default=0) / span) * _HASH * len(logged)
+    for category in logged:
+        longest = max(item.window_ms for item in reading if item.category == category)
+        size += round(events * longest / span) * _HASH
     if stage.entity == "card":
         size += max(1, round(events * DAY_MS / span)) * _ID + _TRANSACTION_ID
         size += _SEEN * len(seen) * _SEEN_VALUES

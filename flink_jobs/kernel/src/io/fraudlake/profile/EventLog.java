@@ -5,10 +5,10 @@ import io.fraudlake.event.Bytes;
 /**
  * The events of one key within the longest window, oldest first; at most {@link #CAPACITY}.
  *
- * <p>A record: 48 bits of time, the filter flags, 48 bits of amount. The 32-bit hashes of the
- * categories that distinct counts look at (0 stands for no value) lie apart, and only for the
- * newest events: those within the longest window of a distinct count. Events of one instant keep
- * their order of arrival.
+ * <p>A record: 48 bits of time, the filter flags, 48 bits of amount. The values of each category
+ * that features look at, as 32-bit hashes (0: no value), lie apart, and only of the newest events:
+ * those within the longest window of such a feature. Events of one instant keep their order of
+ * arrival.
  */
 final class EventLog {
 
@@ -16,15 +16,16 @@ final class EventLog {
     static final int CAPACITY = 1000;
 
     static final int MAX_FILTERS = 16;
+    static final int HASH_BYTES = 4;
     private static final int TIME_BYTES = 6;
     private static final int AMOUNT_BYTES = 6;
 
     private final Section records;
-    private final Section hashes;
+    private final Section[] hashes;
     private final ProfileLayout layout;
     private final int flagBytes;
 
-    EventLog(Section records, Section hashes, ProfileLayout layout) {
+    EventLog(Section records, Section[] hashes, ProfileLayout layout) {
         this.records = records;
         this.hashes = hashes;
         this.layout = layout;
@@ -55,8 +56,9 @@ final class EventLog {
 
     /** 0: the event has no value, or is too old for its values to be kept. */
     int hash(int i, int column) {
-        int kept = i - count() + hashes.count();
-        return kept < 0 ? 0 : Bytes.getInt(hashes.bytes(), hashes.at(kept) + 4 * column);
+        Section values = hashes[column];
+        int kept = i - count() + values.count();
+        return kept < 0 ? 0 : Bytes.getInt(values.bytes(), values.at(kept));
     }
 
     /** The position behind all events at {@code time} or earlier. */
@@ -79,35 +81,37 @@ final class EventLog {
             bytes[at + TIME_BYTES + 1] = (byte) (flags >> 8);
         }
         Bytes.putLong48(bytes, at + TIME_BYTES + flagBytes, amount);
-        if (values.length > 0 && behind <= hashes.count()) {
-            insertHashes(hashes.count() - behind, values);
+        for (int c = 0; c < values.length; c++) {
+            if (behind <= hashes[c].count()) {
+                insertHash(hashes[c], hashes[c].count() - behind, values[c]);
+            }
         }
     }
 
-    private void insertHashes(int position, int[] values) {
+    private static void insertHash(Section hashes, int position, int hash) {
         int at = position == hashes.count() ? hashes.append() : hashes.insert(position);
-        for (int c = 0; c < values.length; c++) {
-            Bytes.putInt(hashes.bytes(), at + 4 * c, values[c]);
-        }
+        Bytes.putInt(hashes.bytes(), at, hash);
     }
 
     void dropFirst(int gone) {
         records.dropFirst(gone);
-        int tooMany = hashes.count() - records.count();
-        if (tooMany > 0) {
-            hashes.dropFirst(tooMany);
+        for (Section values : hashes) {
+            int tooMany = values.count() - records.count();
+            if (tooMany > 0) {
+                values.dropFirst(tooMany);
+            }
         }
     }
 
-    /** Lets go of the values of events at {@code horizon} or earlier. */
-    void forgetHashes(long horizon) {
-        int kept = hashes.count();
+    /** Lets go of a category's values of events at {@code horizon} or earlier. */
+    void forgetHashes(int column, long horizon) {
+        int kept = hashes[column].count();
         int gone = 0;
         while (gone < kept && time(count() - kept + gone) <= horizon) {
             gone++;
         }
         if (gone > 0) {
-            hashes.dropFirst(gone);
+            hashes[column].dropFirst(gone);
         }
     }
 

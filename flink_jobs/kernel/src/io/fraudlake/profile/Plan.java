@@ -216,10 +216,10 @@ final class Plan {
         return Arrays.stream(categoriesOf(kind)).mapToObj(c -> categories.get(c).name()).toList();
     }
 
-    /** The longest window of features that look at values: so long those of events are kept. */
-    long valuesHorizonMs() {
+    /** The longest window of features that look at a category: so long its values are kept. */
+    long valuesHorizonMs(int category) {
         return features.stream()
-                .filter(f -> f.aggregate().readsValues())
+                .filter(f -> f.aggregate().readsValues() && f.category() == category)
                 .mapToLong(Feature::windowMs)
                 .max()
                 .orElse(0);

@@ -15,12 +15,12 @@ public final class ProfileKernel {
     private final Plan plan;
     private final int[] filterPositions;
     private final int[] categoryPositions;
-    private final long valuesHorizonMs;
     private final int[] sinceLastFeatures;
     private final int[] valueFeatures;
     private final int[] seenCategories;
     private final int[] loggedCategories;
     private final int[] loggedHashes;
+    private final long[] valuesHorizonsMs;
     private final WindowAggregates windows;
     private final WindowScans scans;
     private final ProfileState state;
@@ -62,12 +62,12 @@ public final class ProfileKernel {
         this.plan = plan;
         filterPositions = plan.filters.stream().mapToInt(Plan.Input::position).toArray();
         categoryPositions = plan.categories.stream().mapToInt(Plan.Input::position).toArray();
-        valuesHorizonMs = plan.valuesHorizonMs();
         sinceLastFeatures = plan.positionsOf(Plan.Aggregate.SINCE_LAST_MIN::equals);
         valueFeatures = plan.positionsOf(Plan.Aggregate::readsValues);
         seenCategories = plan.categoriesOf(Plan.Aggregate.FIRST_SEEN::equals);
         loggedCategories = plan.categoriesOf(Plan.Aggregate::readsValues);
         loggedHashes = new int[loggedCategories.length];
+        valuesHorizonsMs = Arrays.stream(loggedCategories).mapToLong(plan::valuesHorizonMs).toArray();
         windows = new WindowAggregates(plan, loggedCategories);
         scans = new WindowScans(plan, loggedCategories);
         ProfileLayout layout = ProfileLayout.of(plan);
@@ -189,8 +189,9 @@ public final class ProfileKernel {
         windows.addInserted(log, position);
         windows.readOffAsOf(verdict.features, log, position + 1, event.time, true);
         scan(event, verdict, position + 1, false);
-        if (event.time <= newest - valuesHorizonMs) {
-            for (int feature : valueFeatures) {
+        for (int feature : valueFeatures) {
+            int column = Arrays.binarySearch(loggedCategories, plan.features.get(feature).category());
+            if (event.time <= newest - valuesHorizonsMs[column]) {
                 verdict.features[feature] = Double.NaN; // no value of its time is kept
             }
         }
@@ -232,8 +233,8 @@ public final class ProfileKernel {
             windows.attach(state);
             windows.rebuild(log, newest);
         }
-        if (loggedHashes.length > 0) {
-            log.forgetHashes(newest - valuesHorizonMs);
+        for (int c = 0; c < loggedHashes.length; c++) {
+            log.forgetHashes(c, newest - valuesHorizonsMs[c]);
         }
     }
 

@@ -14,13 +14,14 @@ import java.util.Arrays;
  * 0 version   1 has place   2 has a timer   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
  * 52 after how many idle seconds the key is forgotten
- * 56 sections: place id, recent ids, events, hashes, panes, seen ...   then the hashes of the names
+ * 56 sections: place id, recent ids, events, panes, values of each logged category, seen values
+ * then the hashes of the names
  * then the window aggregates, then the sections' records
  * </pre>
  */
 final class ProfileState {
 
-    static final byte VERSION = 2;
+    static final byte VERSION = 3;
 
     /** Stands for "no event yet". */
     static final long NO_TIME = Long.MIN_VALUE;
@@ -31,7 +32,7 @@ final class ProfileState {
     private static final int NAME_COUNTS = 40;
     private static final int FORGET_AFTER = 52;
     private static final int SECTIONS = 56;
-    private static final int FIXED_SECTIONS = 5;
+    private static final int FIXED_SECTIONS = 4;
 
     private final ProfileLayout layout;
     private final int paneFingerprint;
@@ -43,8 +44,8 @@ final class ProfileState {
     final Section placeId;
     final Section ids;
     final Section events;
-    final Section hashes;
     final Section panes;
+    final Section[] hashes;
     final Section[] seen;
 
     ProfileState(ProfileLayout layout, WindowAggregates windows, long forgetAfterMs) {
@@ -63,15 +64,26 @@ final class ProfileState {
         placeId = new Section(this, SECTIONS, 1);
         ids = new Section(this, SECTIONS + Section.ENTRY, RecentIds.WIDTH);
         events = new Section(this, SECTIONS + 2 * Section.ENTRY, EventLog.width(layout));
-        hashes = new Section(this, SECTIONS + 3 * Section.ENTRY, 4 * layout.logged().length);
-        panes = new Section(this, SECTIONS + 4 * Section.ENTRY, paneBytes);
-        seen = new Section[layout.seen().length];
-        for (int s = 0; s < seen.length; s++) {
-            seen[s] = new Section(this, SECTIONS + (FIXED_SECTIONS + s) * Section.ENTRY, SeenValues.WIDTH);
-        }
-        int names = SECTIONS + (FIXED_SECTIONS + seen.length) * Section.ENTRY;
+        panes = new Section(this, SECTIONS + 3 * Section.ENTRY, paneBytes);
+        int at = SECTIONS + FIXED_SECTIONS * Section.ENTRY;
+        hashes = sections(layout.logged().length, at, EventLog.HASH_BYTES);
+        at += hashes.length * Section.ENTRY;
+        seen = sections(layout.seen().length, at, SeenValues.WIDTH);
+        int names = at + seen.length * Section.ENTRY;
         aggregates = names + 4 * layout.nameCount();
         bodyStart = aggregates + aggregateBytes;
+    }
+
+    private Section[] sections(int count, int at, int width) {
+        Section[] sections = new Section[count];
+        for (int s = 0; s < count; s++) {
+            sections[s] = new Section(this, at + s * Section.ENTRY, width);
+        }
+        return sections;
+    }
+
+    private int sectionCount() {
+        return FIXED_SECTIONS + hashes.length + seen.length;
     }
 
     /** Takes a key's bytes; true when they were written under another plan and were carried over. */
@@ -109,14 +121,14 @@ final class ProfileState {
         Bytes.putInt(bytes, NAME_COUNTS, layout.filters().length);
         Bytes.putInt(bytes, NAME_COUNTS + 4, layout.logged().length);
         Bytes.putInt(bytes, NAME_COUNTS + 8, layout.seen().length);
-        int at = SECTIONS + (FIXED_SECTIONS + seen.length) * Section.ENTRY;
+        int at = SECTIONS + sectionCount() * Section.ENTRY;
         for (int[] names : new int[][] {layout.filters(), layout.logged(), layout.seen()}) {
             for (int name : names) {
                 Bytes.putInt(bytes, at, name);
                 at += 4;
             }
         }
-        for (int s = 0; s < FIXED_SECTIONS + seen.length; s++) {
+        for (int s = 0; s < sectionCount(); s++) {
             section(s).begin(bodyStart);
         }
     }
@@ -126,9 +138,11 @@ final class ProfileState {
             case 0 -> placeId;
             case 1 -> ids;
             case 2 -> events;
-            case 3 -> hashes;
-            case 4 -> panes;
-            default -> seen[s - FIXED_SECTIONS];
+            case 3 -> panes;
+            default -> {
+                int among = s - FIXED_SECTIONS;
+                yield among < hashes.length ? hashes[among] : seen[among - hashes.length];
+            }
         };
     }
 
@@ -171,7 +185,8 @@ final class ProfileState {
 
     private static int[][] storedNames(byte[] stored) {
         int[][] names = new int[3][];
-        int sections = FIXED_SECTIONS + Bytes.getInt(stored, NAME_COUNTS + 8);
+        int logged = Bytes.getInt(stored, NAME_COUNTS + 4);
+        int sections = FIXED_SECTIONS + logged + Bytes.getInt(stored, NAME_COUNTS + 8);
         int at = SECTIONS + sections * Section.ENTRY;
         for (int kind = 0; kind < 3; kind++) {
             names[kind] = new int[Bytes.getInt(stored, NAME_COUNTS + 4 * kind)];
@@ -196,7 +211,7 @@ final class ProfileState {
         System.arraycopy(bytes, at, wider, at + extra, bytes.length - at);
         Arrays.fill(wider, at, at + extra, (byte) 0);
         bytes = wider;
-        for (int s = 0; s < FIXED_SECTIONS + seen.length; s++) {
+        for (int s = 0; s < sectionCount(); s++) {
             Section section = section(s);
             if (section.isBehind(entry)) {
                 section.begin(section.offset() + extra);

@@ -12,7 +12,7 @@ import io.fraudlake.event.Bytes;
 final class SeenValues {
 
     static final int CAPACITY = 128;
-    static final int WIDTH = 12;
+    static final int WIDTH = 10;
     static final long MEMORY_MS = 90 * 86_400_000L;
 
     private final Section records;
@@ -27,7 +27,7 @@ final class SeenValues {
         long leastTime = Long.MAX_VALUE;
         for (int i = records.count() - 1; i >= 0; i--) {
             int at = records.at(i);
-            long lastSeen = Bytes.getLong(records.bytes(), at + 4);
+            long lastSeen = Bytes.getLong48(records.bytes(), at + WIDTH);
             if (lastSeen <= newest - MEMORY_MS) {
                 records.remove(i);
                 if (least > i) {
@@ -36,7 +36,7 @@ final class SeenValues {
                 continue;
             }
             if (Bytes.getInt(records.bytes(), at) == hash) {
-                Bytes.putLong(records.bytes(), at + 4, Math.max(lastSeen, time));
+                Bytes.putLong48(records.bytes(), at + 4, Math.max(lastSeen, time));
                 return false;
             }
             if (lastSeen <= leastTime) {
@@ -49,7 +49,7 @@ final class SeenValues {
         }
         int at = records.append();
         Bytes.putInt(records.bytes(), at, hash);
-        Bytes.putLong(records.bytes(), at + 4, time);
+        Bytes.putLong48(records.bytes(), at + 4, time);
         return true;
     }
 }
