@@ -6,7 +6,7 @@ import java.util.Arrays;
  * One event against what its key remembers: features, lateness, repetition; then the new memory.
  *
  * <p>Nothing here knows Flink, so a test can drive it directly. The semantics are written down in
- * {@code pipelines/reference.py}, which computes the same slowly.
+ * {@code pipelines/reference}, which computes the same slowly.
  */
 public final class ProfileKernel {
 
