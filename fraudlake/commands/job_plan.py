@@ -53,14 +53,17 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
     from pipelines.features.estimate import bytes_per_key
 
     topics = settings.kafka.topics()
-    has_customers = any(stage.is_attributes for stage in stages)
+    beside = [
+        *([topics.customers.name] if any(stage.is_attributes for stage in stages) else []),
+        *([topics.labels.name] if any(stage.has_labels for stage in stages) else []),
+    ]
     window_ms = settings.flink.alert_window_h * 3_600_000
     described = [
         {
             "stage": stage.entity,
             "uid": stage.uid,
             "key": KEY_COLUMNS[stage.entity],
-            "looks_back": _duration(stage.horizon_ms),
+            "looks_back": _duration(max(stage.horizon_ms, stage.labels_ms)),
             "state_bytes": bytes_per_key(stage),
             "filters": [item.name for item in stage.filters],
             "features": [feature.name for feature in stage.features],
@@ -80,7 +83,7 @@ def _describe(settings: Settings, rules: Ruleset, stages: tuple[Stage, ...]) -> 
         "ruleset": rules.version,
         "rules": {state: _count(rules, state) for state in ("active", "shadow", "draft", "paused")},
         "stages": [*described, judgement],
-        "reads": [topics.transactions.name, *([topics.customers.name] if has_customers else [])],
+        "reads": [topics.transactions.name, *beside],
         "writes": [topics.decisions.name, topics.alerts.name, topics.dead_letters.name],
     }
 

@@ -22,8 +22,10 @@ _EDGE, _COUNT, _SUM, _SQUARES, _EXTREMES, _DISTINCT = 4, 4, 8, 16, 16, 4
 _TIME, _AMOUNT, _HASH, _ID, _SEEN, _TRANSACTION_ID = 6, 6, 4, 24, 10, 24
 _RUNNING = {"count", "sum", "mean", "stddev", "min", "max", "rate", "distinct"}
 _SUMMED, _SQUARED, _EXTREME = {"sum", "mean", "stddev"}, {"stddev"}, {"min", "max"}
-_SEEN_VALUES = 20
-"""Different merchants, devices or countries of a typical card."""
+_SEEN_VALUES = {"merchant_id": 20}
+_FEW_VALUES = 3
+"""Different values that a typical card uses: 20 merchants, of anything else a few."""
+_FRAUDS_HEADER, _DAY = 20, 12
 
 
 def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
@@ -43,8 +45,16 @@ def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
         size += round(events * longest / span) * _HASH
     if stage.entity == "card":
         size += max(1, round(events * DAY_MS / span)) * _ID + _TRANSACTION_ID
-        size += _SEEN * len(seen) * _SEEN_VALUES
-    return size
+        size += _SEEN * sum(_SEEN_VALUES.get(str(category), _FEW_VALUES) for category in seen)
+    return size + _frauds(stage, events)
+
+
+def _frauds(stage: Stage, events: int) -> int:
+    """Days with their counts, where labels are asked for."""
+    if not stage.has_labels:
+        return 0
+    days = stage.labels_ms // DAY_MS + 1
+    return _FRAUDS_HEADER + _DAY * min(days, round(events * days * DAY_MS / SPAN_MS))
 
 
 def _aggregates(stage: Stage) -> int:

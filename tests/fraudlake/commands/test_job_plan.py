@@ -39,7 +39,8 @@ def test_only_the_stages_and_features_that_rules_use_are_planned() -> None:
 
 def test_people_see_the_rules_counted_and_the_features_named() -> None:
     shown = run("--ruleset", "baseline").stdout
-    assert "25 active, 1 shadow" in shown
+    assert "31 active, 1 shadow" in shown
+    assert "reads transactions, customers, labels;" in shown
     assert "card_since_last_min" in shown
     assert "writes decisions, alerts, dead-letters" in shown
 

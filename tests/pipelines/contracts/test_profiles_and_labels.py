@@ -140,6 +140,7 @@ def test_a_label_comes_back_as_it_was_with_its_unknown_fields() -> None:
         source="chargeback",
         reason="counterfeit",
         label_time_ms=1_772_582_400_000,
+        device_id="d1",
         unknown={"case": 7},
     )
     assert parse_label(encode_label(label)) == label

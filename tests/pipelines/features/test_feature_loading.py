@@ -64,12 +64,16 @@ def test_shipped_features_have_the_documented_names_and_kinds() -> None:
     assert kinds["customer_max_speed_kmh"] == "number"
 
 
+NORMS = ("mean", "stddev", "max", "p95", "category_mean", "fraud_share", "fraud_count")
+NORMS += ("robust_z", "time_of_day_share")
+
+
 def test_money_features_count_what_was_spent_and_norms_leave_the_current_out() -> None:
     for item in load_features().features:
         if item.aggregate in ("sum", "mean", "stddev", "max"):
             assert item.filter in ("spending", "cash"), item.name
         # What a transaction is held against must not contain it.
-        is_norm = item.aggregate in ("mean", "stddev", "max") or "purchases" in item.name
+        is_norm = item.aggregate in NORMS or "purchases" in item.name
         assert item.excludes_current is is_norm, item.name
 
 
@@ -116,8 +120,9 @@ about = "D."
         "unknown section filters; allowed: version, filter, feature",
         "filter broken unknown column amout - did you mean amount?",
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
-        "distinct, first_seen, travel_km, travel_gap_min, travel_kmh, since_last_min, attribute"
-        " - did you mean mean?",
+        "rate, distinct, p95, robust_z, time_of_day_share, category_mean, fraud_share, "
+        "fraud_count, first_seen, travel_km, travel_gap_min, travel_kmh, since_last_min, "
+        "attribute - did you mean mean?",
         "feature card_b_{window}: entity='terminal' must be card or customer or merchant or "
         "device or ip for sum",
         "feature card_b_{window}: filter='spendin' must be one of broken, spending"
@@ -192,4 +197,60 @@ def test_a_filter_that_is_no_name_is_a_fault_like_any_other(
     text = HEAD + GOOD.replace('"spending"', written)
     assert faults_of(tmp_path, text) == [
         f"feature card_sum_{{window}}: filter={shown} must be one of card_present, spending"
+    ]
+
+
+def test_options_of_labels_are_checked(tmp_path: Path) -> None:
+    text = """
+[[feature]]
+name = "card_fraud_share_{window}"
+entity = "card"
+aggregate = "fraud_share"
+windows = ["30d"]
+delay = "7d"
+prior = 0.01
+prior_weight = 2
+about = "A."
+[[feature]]
+name = "merchant_fraud_share_{window}"
+entity = "merchant"
+aggregate = "fraud_share"
+windows = ["12h", "7d"]
+delay = "1h"
+prior = 2
+prior_weight = 0
+about = "B."
+[[feature]]
+name = "merchant_frauds_{window}"
+entity = "merchant"
+aggregate = "fraud_count"
+windows = ["7d"]
+delay = "91d"
+prior = 0.1
+about = "C."
+[[feature]]
+name = "merchant_count_{window}"
+entity = "merchant"
+aggregate = "count"
+windows = ["7d"]
+delay = "1d"
+about = "D."
+"""
+    assert faults_of(tmp_path, f"version = 1\n{text}") == [
+        "feature card_fraud_share_{window}: entity='card' must be merchant or device for "
+        "fraud_share",
+        "feature merchant_fraud_share_{window}: delay='1h' must be whole days such as 7d, from 0d "
+        "to 90d",
+        "feature merchant_fraud_share_{window}: window '12h' must be whole days such as 30d, for "
+        "labels are counted by the day",
+        "feature merchant_fraud_share_{window}: prior=2 must be a share from 0 to 1: that of fraud "
+        "in general",
+        "feature merchant_fraud_share_{window}: prior_weight=0 must be above 0: the transactions "
+        "it stands for",
+        "feature merchant_frauds_{window}: prior means nothing to fraud_count; allowed: name, "
+        "entity, aggregate, about, windows, delay",
+        "feature merchant_frauds_{window}: delay='91d' must be whole days such as 7d, from 0d to "
+        "90d",
+        "feature merchant_count_{window}: delay means nothing to count; allowed: name, entity, "
+        "aggregate, about, windows, filter, exclude_current",
     ]
