@@ -15,11 +15,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import psutil
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from pipelines.errors import JobError, TerminalError
 from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
-from pipelines.kafka import create_topics, delete_topics, read_group_offsets
+from pipelines.kafka import (
+    connect_consumer,
+    create_topics,
+    delete_topics,
+    read_group_offsets,
+    read_offsets,
+)
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
     from pipelines.settings import KafkaSettings, Settings
 
 POLL_SECONDS = 0.2
+SILENCE_SECONDS = 2.0
 LONGEST_RUN_SECONDS = 900.0
 FIRST_SHARE = 1 / 3
 LAST_SHARE = 0.9
@@ -81,6 +89,8 @@ class StreamBenchmark:
     state_backend: str
     pass_through: Rate
     fraud_detection: Rate
+    flagged: int
+    """Transactions that belong to an alert, and so cost more than the others."""
     python_loop: Rate | None = None
     """The plain loop of ``bench/python_loop.py``, where it was asked for."""
 
@@ -143,12 +153,30 @@ def _run(
         job_id = submit(own, module, words)["job_id"]
         rates[name] = _measure(own, name, job_id, load.records, on_progress)
     return StreamBenchmark(
+        flagged=_count_flagged(kafka),
         load=load,
         bytes_per_record=size,
         state_backend=settings.flink.state_backend,
         pass_through=rates["pass-through"],
         fraud_detection=rates["fraud-detection"],
     )
+
+
+def _count_flagged(kafka: KafkaSettings) -> int:
+    """Each flagged transaction is a revision of an alert."""
+    topic = kafka.topics().alerts.name
+    ends = read_offsets(kafka, topic)
+    consumer = connect_consumer(kafka, group=f"{kafka.topic_prefix}count")
+    try:
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in ends])
+        count, silent_at = 0, time.monotonic() + SILENCE_SECONDS
+        while time.monotonic() < silent_at:
+            found = consumer.consume(10_000, 0.5)
+            if found:
+                count, silent_at = count + len(found), time.monotonic() + SILENCE_SECONDS
+    finally:
+        consumer.close()
+    return count
 
 
 def _fill_topic(kafka: KafkaSettings, load: Load, on_progress: Listener) -> float:
@@ -164,7 +192,11 @@ def _fill_topic(kafka: KafkaSettings, load: Load, on_progress: Listener) -> floa
     )
     topics = kafka.topics()
     sender = KafkaSender(kafka)
-    names = {"transaction": topics.transactions.name, "customer": topics.customers.name}
+    names = {
+        "transaction": topics.transactions.name,
+        "customer": topics.customers.name,
+        "label": topics.labels.name,
+    }
     size = sent = 0
     for emission in generate(options):
         if emission.kind not in names:

@@ -105,7 +105,7 @@ def declare_topics(*, prefix: str = "", partitions: int = 4) -> Topics:
             cleanup="delete",
             retention=None,
             written_by="chargebacks, investigators' verdicts, `fraudlake produce`",
-            read_by=("lakehouse sink",),
+            read_by=("flink job", "lakehouse sink"),
             about="What a transaction turned out to be, known later.",
         ),
         decisions=Topic(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,6 +40,10 @@ def stream(
         float, typer.Option(min=0.01, help="Of a card on average, in event time.")
     ] = 2.0,
     ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "classic",
+    entity: Annotated[
+        list[str] | None,
+        typer.Option(help="Only rules on the histories of this one; again for more."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
     with_loop: Annotated[
         bool, typer.Option("--with-loop", help="A plain Python loop on the same topic, too.")
@@ -51,6 +57,7 @@ def stream(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from bench.rule_choice import write_choice
     from bench.stream import Load, run_stream_benchmark
     from fraudlake.deployment import run_submission
     from pipelines.settings import Settings
@@ -62,7 +69,8 @@ def stream(
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
-    with bar:
+    with bar, TemporaryDirectory() as folder:
+        chosen = str(write_choice(ruleset, entity, Path(folder))) if entity else ruleset
         tasks: dict[str, int] = {}
 
         def on_progress(step: str, done: int, total: int) -> None:
@@ -74,7 +82,7 @@ def stream(
         result = run_stream_benchmark(
             Settings.from_env(),
             Load(records=records, cards=cards, zipf=zipf, seed=seed, uses_per_day=uses_per_day),
-            ruleset=ruleset,
+            ruleset=chosen,
             submit=run_submission,
             on_progress=on_progress,
             with_loop=with_loop,
@@ -98,4 +106,7 @@ def _show(result: StreamBenchmark) -> None:
             continue
         table.add_row(rate.job, f"{rate.records_per_second:,.0f}", f"{rate.cpu_us_per_record:.1f}")
     Console().print(table)
-    Console().print(f"the job reaches {result.share:.0%} of pass-through")
+    Console().print(
+        f"the job reaches {result.share:.1%} of pass-through, and flagged "
+        f"{result.flagged / result.load.records:.1%} of the transactions"
+    )
