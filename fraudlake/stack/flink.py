@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fraudlake.stack.java import Java
     from pipelines.settings import Settings
 
-# One stream, so that the supervisor alone rotates it.
+# One stream, so that the supervisor alone rotates it. The sinks register the same metrics anew at
+# every checkpoint: four warnings a second, in which no other would be seen.
 _LOG4J = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = ConsoleAppender
@@ -37,6 +38,8 @@ logger.kafka.name = org.apache.kafka
 logger.kafka.level = WARN
 logger.shaded_kafka.name = org.apache.flink.kafka.shaded.org.apache.kafka
 logger.shaded_kafka.level = WARN
+logger.metrics.name = org.apache.flink.metrics.MetricGroup
+logger.metrics.level = ERROR
 """
 
 

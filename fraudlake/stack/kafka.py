@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from fraudlake.stack.java import Java
 
 TRANSACTION_LIMIT_S = 3600
+TRANSACTION_VERSION = 1
+"""With version 2 a commit changes the producer's epoch. Flink's sink keeps the old one in its
+checkpoint: what was committed and is committed again after a crash then looks like data that is
+lost, and alarms. See docs/decisions/005."""
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -90,7 +94,7 @@ def render_properties(data: Path, *, port: int, controller_port: int) -> str:
 def _format(base: tuple[str, ...], properties: Path) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     command = [*base, "-Xmx128m", "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}"]
-    command += ["-c", str(properties)]
+    command += ["-c", str(properties), "--feature", f"transaction.version={TRANSACTION_VERSION}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
         msg = f"Kafka could not prepare its data folder: {(done.stderr or done.stdout)[-800:]}"
