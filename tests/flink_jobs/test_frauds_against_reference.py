@@ -152,6 +152,17 @@ def test_a_share_worked_out_by_hand(frauds: Frauds) -> None:
     assert frauds.count("m2", midnight + 9 * DAY) == [pytest.approx(0.01)]
 
 
+def test_a_fraud_is_taken_back_from_the_moment_of_the_label_that_says_so(frauds: Frauds) -> None:
+    (_, stage) = stage_of([make_feature("fraud_count", 30, 0)])
+    frauds.begin(stage)
+    (arrival,) = make_stream(random.Random(0), 1)
+    use = arrival.transaction
+    day = use.event_time_ms // DAY * DAY + DAY
+    frauds.learn("m1", make_label(use, "fraud", 0))
+    frauds.learn("m1", make_label(use, "genuine", day + 10 - use.event_time_ms))
+    assert [frauds.count("m1", day + ms) for ms in (9, 10, 11)] == [[1], [0], [0]]
+
+
 def test_of_very_many_frauds_the_oldest_count_by_their_day(frauds: Frauds) -> None:
     (_, stage) = stage_of([make_feature("fraud_count", 30, 0)])
     frauds.begin(stage)
