@@ -30,9 +30,9 @@ from pipelines.kafka import (
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from pipelines.settings import KafkaSettings, Settings
+    from pipelines.settings import KafkaSettings, Settings, StateBackend
 
 POLL_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
@@ -86,18 +86,21 @@ class StreamBenchmark:
 
     load: Load
     bytes_per_record: float
-    state_backend: str
     pass_through: Rate
-    fraud_detection: Rate
+    fraud_detection: Mapping[StateBackend, Rate]
     flagged: int
     """Transactions that belong to an alert, and so cost more than the others."""
     python_loop: Rate | None = None
     """The plain loop of ``bench/python_loop.py``, where it was asked for."""
 
     @property
-    def share(self) -> float:
-        """The job's rate as a share of the yardstick's."""
-        return self.fraud_detection.records_per_second / self.pass_through.records_per_second
+    def shares(self) -> dict[StateBackend, float]:
+        """The job's rates as shares of the yardstick's."""
+        yardstick = self.pass_through.records_per_second
+        return {
+            backend: rate.records_per_second / yardstick
+            for backend, rate in self.fraud_detection.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +115,18 @@ def run_stream_benchmark(
     load: Load,
     *,
     ruleset: str,
+    backends: Sequence[StateBackend],
     submit: Submit,
     on_progress: Listener,
     with_loop: bool = False,
 ) -> StreamBenchmark:
-    """Fill a topic of its own, run both jobs over it, and leave nothing running."""
+    """Fill a topic of its own, run all jobs over it, and leave nothing running."""
     prefix = f"bench{load.seed}-{int(time.time())}-"
     kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
     create_topics(kafka, kafka.topics().all())
     try:
-        result = _run(
-            settings, kafka, load, ruleset=ruleset, submit=submit, on_progress=on_progress
-        )
+        own = dataclasses.replace(settings, kafka=kafka)
+        result = _Run(own, load, submit, on_progress).measure(ruleset, backends)
         if with_loop:
             loop = _measure_loop(settings, kafka, load.records, on_progress)
             result = dataclasses.replace(result, python_loop=loop)
@@ -132,34 +135,42 @@ def run_stream_benchmark(
         delete_topics(kafka, kafka.topics().all())
 
 
-def _run(
-    settings: Settings,
-    kafka: KafkaSettings,
-    load: Load,
-    *,
-    ruleset: str,
-    submit: Submit,
-    on_progress: Listener,
-) -> StreamBenchmark:
-    size = _fill_topic(kafka, load, on_progress)
-    programs = {
-        "pass-through": ("flink_jobs.pass_through", []),
-        "fraud-detection": ("flink_jobs.fraud_detection", ["--ruleset", ruleset]),
-    }
-    rates = {}
-    for name, (module, words) in programs.items():
-        flink = dataclasses.replace(settings.flink, job_name=f"bench-{name}")
-        own = dataclasses.replace(settings, kafka=kafka, flink=flink)
-        job_id = submit(own, module, words)["job_id"]
-        rates[name] = _measure(own, name, job_id, load.records, on_progress)
-    return StreamBenchmark(
-        flagged=_count_flagged(kafka),
-        load=load,
-        bytes_per_record=size,
-        state_backend=settings.flink.state_backend,
-        pass_through=rates["pass-through"],
-        fraud_detection=rates["fraud-detection"],
-    )
+class _Run:
+    """The jobs of one call of ``run_stream_benchmark``, one after the other."""
+
+    def __init__(
+        self, settings: Settings, load: Load, submit: Submit, on_progress: Listener
+    ) -> None:
+        self._settings = settings
+        self._load = load
+        self._submit = submit
+        self._on_progress = on_progress
+
+    def measure(self, ruleset: str, backends: Sequence[StateBackend]) -> StreamBenchmark:
+        kafka = self._settings.kafka
+        size = _fill_topic(kafka, self._load, self._on_progress)
+        pass_through = self._rate("pass-through", "flink_jobs.pass_through", [], backends[0])
+        rates: dict[StateBackend, Rate] = {}
+        for backend in backends:
+            words = ["--ruleset", ruleset]
+            name = f"fraud-detection-{backend}"
+            rates[backend] = self._rate(name, "flink_jobs.fraud_detection", words, backend)
+        return StreamBenchmark(
+            load=self._load,
+            bytes_per_record=size,
+            pass_through=pass_through,
+            fraud_detection=rates,
+            # Every job has raised the same alerts.
+            flagged=round(_count_flagged(kafka) / len(backends)),
+        )
+
+    def _rate(self, name: str, module: str, words: list[str], backend: StateBackend) -> Rate:
+        flink = dataclasses.replace(
+            self._settings.flink, job_name=f"bench-{name}", state_backend=backend
+        )
+        own = dataclasses.replace(self._settings, flink=flink)
+        job_id = self._submit(own, module, words)["job_id"]
+        return _measure(own, name, job_id, self._load.records, self._on_progress)
 
 
 def _count_flagged(kafka: KafkaSettings) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from fraudlake.file_lock import hold_file
 from pipelines.errors import JobError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipelines.settings import Settings
+    from pipelines.settings import Settings, StateBackend
 
 # Longer than a submission and the wait for its tasks together.
 LOCK_SECONDS = 300.0
@@ -44,7 +44,7 @@ class Remembered:
     kernel: str = ""
     """The jar that was submitted with the statement."""
     parallelism: int = 1
-    state_backend: Literal["hashmap", "rocksdb"] = "hashmap"
+    state_backend: StateBackend = "hashmap"
     checkpoint_interval_ms: int = 1000
     """The settings that the job was submitted with, for when it is submitted again as it was."""
     superseded: dict[str, str | None] = field(default_factory=dict)

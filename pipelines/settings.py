@@ -28,6 +28,8 @@ CONFIG_VARIABLE = "FRAUDLAKE_CONFIG"
 CONFIG_FILE = "fraudlake.toml"
 ENDPOINTS_FILE = "endpoints.toml"
 
+StateBackend = typing.Literal["hashmap", "rocksdb"]
+
 
 class Secret(str):
     """Text that never shows itself in logs, tracebacks or ``repr``; ``reveal`` gives it."""
@@ -109,7 +111,7 @@ class FlinkSettings:
     ruleset: str = "baseline"
     """A shipped rule set by name, or the path of a file of your own."""
     parallelism: int = 2
-    state_backend: typing.Literal["hashmap", "rocksdb"] = "hashmap"
+    state_backend: StateBackend = "hashmap"
     checkpoint_interval_ms: int = 1000
     alert_window_h: int = 24
     """Flagged decisions of a card within so many hours of event time belong to one alert."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,14 @@ from fraudlake.commands.bench_latency import latency
 
 if TYPE_CHECKING:
     from bench.stream import StreamBenchmark
+
+
+class Backend(Enum):
+    """The words of the setting ``state_backend``."""
+
+    HASHMAP = "hashmap"
+    ROCKSDB = "rocksdb"
+
 
 bench = typer.Typer(
     name="bench",
@@ -43,6 +52,10 @@ def stream(
     entity: Annotated[
         list[str] | None,
         typer.Option(help="Only rules on the histories of this one; again for more."),
+    ] = None,
+    backend: Annotated[
+        list[Backend] | None,
+        typer.Option(help="Where state is kept; again to compare. Else as set."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
     with_loop: Annotated[
@@ -79,15 +92,20 @@ def stream(
                 task = tasks[step] = bar.add_task(step, total=total)
             bar.update(task, completed=done)  # type: ignore[arg-type]
 
+        settings = Settings.from_env()
         result = run_stream_benchmark(
-            Settings.from_env(),
+            settings,
             Load(records=records, cards=cards, zipf=zipf, seed=seed, uses_per_day=uses_per_day),
             ruleset=chosen,
+            backends=[one.value for one in backend or ()] or [settings.flink.state_backend],
             submit=run_submission,
             on_progress=on_progress,
             with_loop=with_loop,
         )
-    typer.echo(json.dumps({**asdict(result), "share": result.share})) if as_json else _show(result)
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "shares": result.shares}))
+    else:
+        _show(result)
 
 
 def _show(result: StreamBenchmark) -> None:
@@ -96,17 +114,19 @@ def _show(result: StreamBenchmark) -> None:
 
     table = Table(
         title=f"{result.load.records:,} transactions of {result.bytes_per_record:.0f} bytes on "
-        f"{result.load.cards:,} cards, {result.state_backend} state"
+        f"{result.load.cards:,} cards"
     )
     table.add_column("job")
     table.add_column("records/s", justify="right")
     table.add_column("CPU µs/record", justify="right")
-    for rate in (result.pass_through, result.fraud_detection, result.python_loop):
-        if rate is None:
-            continue
-        table.add_row(rate.job, f"{rate.records_per_second:,.0f}", f"{rate.cpu_us_per_record:.1f}")
+    table.add_column("of pass-through", justify="right")
+    loop = [] if result.python_loop is None else [result.python_loop]
+    for rate in (result.pass_through, *result.fraud_detection.values(), *loop):
+        table.add_row(
+            rate.job,
+            f"{rate.records_per_second:,.0f}",
+            f"{rate.cpu_us_per_record:.1f}",
+            f"{rate.records_per_second / result.pass_through.records_per_second:.1%}",
+        )
     Console().print(table)
-    Console().print(
-        f"the job reaches {result.share:.1%} of pass-through, and flagged "
-        f"{result.flagged / result.load.records:.1%} of the transactions"
-    )
+    Console().print(f"flagged: {result.flagged / result.load.records:.1%} of the transactions")
