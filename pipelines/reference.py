@@ -27,6 +27,8 @@ are the semantics:
 10. A customer, merchant, device or network address stores the events of all its cards just so, in
     the order in which they came to it, and without repeats. That order is not decided by any one
     card's partition; the order given here is one of those that may be.
+11. A customer's attributes are those of the profile as it was at the transaction's own time, among
+    the newest four (``pipelines.customer_versions``).
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pipelines.columns import transaction_columns
+from pipelines.customer_versions import profile_as_of
 from pipelines.expressions.interpret import Row, fires
 from pipelines.features import KEY_COLUMNS, card_stage
 from pipelines.rules.judging import Band, judge
@@ -104,13 +107,13 @@ def decide_stream(
     *,
     stages: Sequence[Stage],
     fx: FxTable,
-    customers: Mapping[str, Customer] | None = None,
+    customers: Mapping[str, Sequence[Customer]] | None = None,
     ruleset: Ruleset | None = None,
 ) -> list[Decided]:
     """What each record comes to, in the order given: that of the partition, for each card.
 
-    ``stages`` compute every feature that the rules use. ``customers`` are the profiles as known
-    when each of the transactions arrived. Without a rule set nothing fires.
+    ``stages`` compute every feature that the rules use. ``customers`` are the profiles of
+    each, in the order of their arrival, all known before. Without a rule set nothing fires.
     """
     histories: _Histories = defaultdict(list)
     decided = []
@@ -123,7 +126,8 @@ def decide_stream(
             decided.append(_repeat(event, first, history, stages))
             continue
         _forget(histories, arrival.transaction, stages)
-        customer = (customers or {}).get(arrival.transaction.customer_id)
+        profiles = (customers or {}).get(arrival.transaction.customer_id, ())
+        customer = profile_as_of(profiles, event.time)
         decided.append(_decide(event, histories, stages, customer, ruleset))
         for stage in stages:
             if (key := _key(stage, event)) is not None:
