@@ -52,7 +52,7 @@ def stream(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from bench.stream import Load, run_stream_benchmark
-    from fraudlake.deployment import run_submission
+    from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
     bar = Progress(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fraudlake import deployment
-from fraudlake.deployment import Deployment, _cause, choose_ruleset, restore_held
+from fraudlake.deployment import Deployment, choose_ruleset, restore_held
 from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
+from fraudlake.submission import _cause
 from pipelines.errors import JobError
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
