@@ -24,7 +24,7 @@ from fraudlake.memory import Remembered, remember
 from fraudlake.saved_state import checkpoint_uri
 from fraudlake.submission import JOB, read_side_inputs, run_submission
 from pipelines.errors import FraudlakeError, JobError, TransientError
-from pipelines.flink import FlinkRest
+from pipelines.flink import ENDED_STATES, FlinkRest
 from pipelines.kafka import read_group_offsets, read_offsets
 from sinks.reconciliation.topic import place_of, read_topic
 
@@ -132,12 +132,22 @@ def read_newest(kafka: KafkaSettings, topic: str) -> dict[int, int]:
 
 
 def end_left_over(settings: Settings) -> None:
-    """End priming jobs whose submitter died, for who holds the job."""
+    """End priming jobs whose submitter died, for who holds the job; JobError if one stays.
+
+    It would write under the same transactional ids as the job itself.
+    """
     rest = FlinkRest(settings.flink.rest_url)
-    for job in rest.jobs(_name(settings)):
+    left = [job for job in rest.jobs(_name(settings)) if job.state not in ENDED_STATES]
+    for job in left:
         if job.is_active:
             rest.cancel(job.job_id)
-            rest.await_end(job.job_id, wait_seconds=END_SECONDS)
+        rest.await_end(job.job_id, wait_seconds=END_SECONDS)
+    if left and any(job.state not in ENDED_STATES for job in rest.jobs(_name(settings))):
+        msg = (
+            f"job {_name(settings)} does not end within {END_SECONDS:.0f} s. "
+            f"Cancel it on {settings.flink.rest_url}, and submit again"
+        )
+        raise JobError(msg)
 
 
 def _run(
