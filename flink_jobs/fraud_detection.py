@@ -36,6 +36,8 @@ def main() -> int:
         statement = _read(arguments.statement) or plan(
             settings, arguments.ruleset or settings.flink.ruleset
         )
+        if arguments.priming is not None:
+            statement = priming_form(statement, group=arguments.priming)
     except FraudlakeError as error:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
@@ -82,8 +84,6 @@ def _read(path: Path | None) -> Statement | None:
 def _submit(settings: Settings, statement: Statement, arguments: argparse.Namespace) -> str:
     from flink_jobs.cluster import submit  # loads Flink, which --show does without
 
-    if arguments.priming is not None:
-        statement = priming_form(statement, group=arguments.priming)
     if arguments.name is not None:
         flink = dataclasses.replace(settings.flink, job_name=arguments.name)
         settings = dataclasses.replace(settings, flink=flink)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TRANSACTIONS = "transactions"
 HELD = "held_transactions"
+# Never idle: the time of the side inputs would then count alone.
+_FROM_NOW_ON = "'scan.startup.mode' = 'latest-offset',\n  'scan.watermark.idle-timeout' = '365 d'"
+_WATERMARK = "WATERMARK FOR `event_time` AS"
 
 
 def side_inputs(statement: Statement) -> tuple[str, ...]:
@@ -34,9 +37,11 @@ def priming_form(statement: Statement, *, group: str) -> Statement:
     setup = statement.setup
     for pattern, replacement in (
         (f"TABLE `{TRANSACTIONS}`", f"TABLE `{HELD}`"),
-        ("'scan.startup.mode' = 'group-offsets'", "'scan.startup.mode' = 'latest-offset'"),
+        ("'scan.startup.mode' = 'group-offsets'", _FROM_NOW_ON),
         # No offset is below 0, which the planner cannot know: the source stays, and gives nothing.
         (f"FROM {TRANSACTIONS}", f"FROM {HELD} WHERE `source_offset` < 0"),
+        # Nor any time: what is read here is not forgotten for being older than what happens now.
+        (f"{_WATERMARK} CASE WHEN", f"{_WATERMARK} CASE WHEN `source_offset` < 0 AND"),
     ):
         setup = _replace_once(setup, pattern, replacement)
     groups = re.compile(r"'properties\.group\.id' = '[^']*'")

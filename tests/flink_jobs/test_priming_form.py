@@ -32,6 +32,9 @@ def test_transactions_are_read_from_now_on_under_another_name_and_let_nothing_in
     held = table(PRIMING.setup, "held_transactions")
     assert "'scan.startup.mode' = 'latest-offset'" in held
     assert "'topic' = 'eu-transactions'" in held
+    # Their time stands still, so that nothing that is read counts as long ago.
+    assert "WATERMARK FOR `event_time` AS CASE WHEN `source_offset` < 0 AND `event_time`" in held
+    assert "'scan.watermark.idle-timeout' = '365 d'" in held
     (view,) = [step for step in PRIMING.setup if "VIEW arrived" in step]
     assert view.endswith("FROM held_transactions WHERE `source_offset` < 0")
     script = PRIMING.script()
