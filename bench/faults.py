@@ -1,6 +1,6 @@
 """Servers are killed while the job decides; afterwards every decision must be there, once.
 
-1. The customers are sent and read by a first job, whose savepoint the next two start from.
+1. The customers are sent: each job reads them before it decides anything.
 2. A job decides the transactions while TaskManager, JobManager and broker are killed.
 3. Another job, with a name and a consumer group of its own, decides the same topic undisturbed.
 4. Both outputs, read as a consumer of committed records sees them, are held against each other.
@@ -22,8 +22,7 @@ from bench.job_watch import JobWatch, Operator
 from bench.kills import VICTIMS, Kill, Victim, plan_kills
 from bench.outcome_reading import Span, count_held_back, read_bodies, read_ends, read_outcomes
 from pipelines.features import load_features
-from pipelines.kafka import create_topics, delete_topics, read_group_offsets, read_offsets
-from pipelines.rules import load_ruleset
+from pipelines.kafka import create_topics, delete_topics, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,7 +59,6 @@ class FaultReport:
     load: FaultLoad
     prefix: str
     input_records: int
-    is_cold: bool
     kills: tuple[Struck, ...]
     wanted_kills: int
     restores: int
@@ -89,22 +87,20 @@ def run_fault_bench(
     *,
     kills: int,
     ruleset: str,
-    is_cold: bool,
     operator: Operator,
     on_progress: Listener,
     say: Callable[[str], None],
 ) -> FaultReport:
     """Run all four steps on topics of their own, which stay where something is off.
 
-    ``kills`` 0 is the replay test: one topic, two jobs. ``is_cold``: the second job starts without
-    the customers, and reads them while it decides already.
+    ``kills`` 0 is the replay test: one topic, two jobs.
     """
     prefix = f"faults{load.seed}-{int(time.time())}-"
     kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
     own = dataclasses.replace(settings, kafka=kafka)
     create_topics(kafka, kafka.topics().all())
     run = _Run(own, load, ruleset=ruleset, operator=operator, on_progress=on_progress, say=say)
-    report = run.report(plan_kills(seed=load.seed, kills=kills, records=load.total), is_cold)
+    report = run.report(plan_kills(seed=load.seed, kills=kills, records=load.total))
     if report.is_well:
         delete_topics(kafka, kafka.topics().all())
     else:
@@ -132,19 +128,19 @@ class _Run:
         self._on_progress = on_progress
         self._say = say
 
-    def report(self, plan: tuple[Kill, ...], is_cold: bool) -> FaultReport:
+    def report(self, plan: tuple[Kill, ...]) -> FaultReport:
         kafka = self._settings.kafka
         # 1. customers
-        customers_read = self._read_customers()
+        send_customers(kafka, self._load)
         beginning = read_ends(kafka)
         # 2. kills
         began = time.monotonic()
-        struck, restores = self._decide_under_kills(customers_read, plan)
+        struck, restores = self._decide_under_kills(plan)
         killed_seconds, held_back = time.monotonic() - began, self._settle()
         between = read_ends(kafka)
         # 3. once more
         began = time.monotonic()
-        self._decide_again(None if is_cold else customers_read)
+        self._decide_again()
         replayed_seconds, held_back = time.monotonic() - began, held_back + self._settle()
         # 4. both against each other
         killed_span = Span(start=beginning, end=between)
@@ -155,14 +151,13 @@ class _Run:
             load=self._load,
             prefix=kafka.topic_prefix,
             input_records=sum(held.end - held.start for held in killed.held.values()),
-            is_cold=is_cold,
             kills=struck,
             wanted_kills=len(plan),
             restores=restores,
             held_back=held_back,
             killed=judge_side(killed),
             replayed=judge_side(replayed),
-            differences=self._explain(killed, replayed, (killed_span, replayed_span), is_cold),
+            differences=self._explain(killed, replayed, (killed_span, replayed_span)),
             killed_seconds=killed_seconds,
             replayed_seconds=replayed_seconds,
         )
@@ -171,37 +166,13 @@ class _Run:
         flink = dataclasses.replace(self._settings.flink, job_name=f"faults-{name}")
         return dataclasses.replace(self._settings, flink=flink)
 
-    def _read_customers(self) -> str | None:
-        """The savepoint of a job that has read every customer and no transaction.
-
-        None where the rule set looks at no customer.
-        """
-        sent = send_customers(self._settings.kafka, self._load)
-        features = load_features()
-        stages = features.select(load_ruleset(self._ruleset, features).columns)
-        if all(stage.entity != "customer" for stage in stages):
-            return None
-        own = self._named("customers")
-        group = f"{own.kafka.topic_prefix}{own.flink.job_name}-customers"
-        topic = own.kafka.topics().customers.name
-        self._operator.start(own, ruleset=self._ruleset, savepoint=None)
-        with JobWatch(own, self._operator, lambda _: None) as watch:
-            watch.await_true(
-                "the customers to be read",
-                lambda: sum(read_group_offsets(own.kafka, group, topic).values()) >= sent,
-            )
-            watch.release()
-            return self._operator.stop(own)
-
-    def _decide_under_kills(
-        self, savepoint: str | None, plan: tuple[Kill, ...]
-    ) -> tuple[tuple[Struck, ...], int]:
+    def _decide_under_kills(self, plan: tuple[Kill, ...]) -> tuple[tuple[Struck, ...], int]:
         own, load = self._named("killed"), self._load
         if load.rate is None:
             send_transactions(
                 own.kafka, load, lambda done: self._on_progress("sending", done, load.records)
             )
-        self._operator.start(own, ruleset=self._ruleset, savepoint=savepoint)
+        self._operator.start(own, ruleset=self._ruleset)
         traffic = None if load.rate is None else Traffic(own.kafka, load)
         step = "deciding, under kills" if plan else "deciding"
         with JobWatch(
@@ -238,9 +209,9 @@ class _Run:
         )
         return Struck(victim=kill.victim, at_records=done, back_s=time.monotonic() - began)
 
-    def _decide_again(self, savepoint: str | None) -> None:
+    def _decide_again(self) -> None:
         own, total = self._named("replayed"), self._load.total
-        self._operator.start(own, ruleset=self._ruleset, savepoint=savepoint)
+        self._operator.start(own, ruleset=self._ruleset)
         with JobWatch(
             own, self._operator, lambda done: self._on_progress("deciding again", done, total)
         ) as watch:
@@ -268,7 +239,7 @@ class _Run:
         )
 
     def _explain(
-        self, killed: Outcomes, replayed: Outcomes, spans: tuple[Span, Span], is_cold: bool
+        self, killed: Outcomes, replayed: Outcomes, spans: tuple[Span, Span]
     ) -> Differences:
         kafka = self._settings.kafka
         wanted: set[Place] = set(different_places(killed, replayed)[:READ_AGAIN])
@@ -276,19 +247,20 @@ class _Run:
         bodies = {
             place: (ours[place], theirs[place]) for place in ours.keys() & theirs.keys() & wanted
         }
-        return explain(killed, replayed, bodies, order_features=order_features(is_cold=is_cold))
+        return explain(killed, replayed, bodies, order_features=order_features())
 
 
 def _describe(kill: Struck) -> str:
     return f"{kill.victim} killed at {kill.at_records:,} records, back after {kill.back_s:.1f} s"
 
 
-def order_features(*, is_cold: bool) -> frozenset[str]:
+def order_features() -> frozenset[str]:
     """The features that depend on the order of arrival between cards.
 
-    A card's own never do. A customer's do only where the customers are read beside transactions.
+    A card's own never do, nor what is known of its customer: both jobs read the customers first.
     """
-    steady = {"card"} if is_cold else {"card", "customer"}
     return frozenset(
-        feature.name for feature in load_features().features if feature.entity not in steady
+        feature.name
+        for feature in load_features().features
+        if feature.entity != "card" and feature.aggregate != "attribute"
     )

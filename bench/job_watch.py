@@ -28,8 +28,8 @@ LONGEST_STANDSTILL_SECONDS = 240.0
 class Operator(Protocol):
     """Who deploys jobs and kills servers; the settings name the job and its topics."""
 
-    def start(self, settings: Settings, *, ruleset: str, savepoint: str | None) -> None:
-        """Submit a job and wait until it runs; None: without any state."""
+    def start(self, settings: Settings, *, ruleset: str) -> None:
+        """Submit a job without any state and wait until it runs."""
 
     def stop(self, settings: Settings) -> str:
         """Stop it with a savepoint, whose place is returned."""

@@ -5,6 +5,8 @@ prints one JSON line with the job's id. The job runs on by itself; whoever start
 through Flink's REST API. With ``--show`` it prints the statement and submits nothing; with
 ``--check`` it has Flink compile it and submits nothing. ``--save`` keeps the statement, and
 ``--statement`` submits one that was kept: what was deployed, whatever has changed since.
+``--side-inputs`` names the sources beside the transactions, and ``--priming`` submits the job that
+reads them alone (``flink_jobs.priming``).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import sys
 from pathlib import Path
 
+from flink_jobs.priming import priming_form, side_inputs
 from flink_jobs.statement import Statement, write_statement
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
@@ -33,11 +36,16 @@ def main() -> int:
         statement = _read(arguments.statement) or plan(
             settings, arguments.ruleset or settings.flink.ruleset
         )
+        if arguments.priming is not None:
+            statement = priming_form(statement, group=arguments.priming)
     except FraudlakeError as error:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
     if arguments.show:
         sys.stdout.write(statement.script())
+        return 0
+    if arguments.side_inputs:
+        sys.stdout.write(json.dumps({"side_inputs": side_inputs(statement)}) + "\n")
         return 0
     if arguments.check:
         from flink_jobs.cluster import check
@@ -76,6 +84,9 @@ def _read(path: Path | None) -> Statement | None:
 def _submit(settings: Settings, statement: Statement, arguments: argparse.Namespace) -> str:
     from flink_jobs.cluster import submit  # loads Flink, which --show does without
 
+    if arguments.name is not None:
+        flink = dataclasses.replace(settings.flink, job_name=arguments.name)
+        settings = dataclasses.replace(settings, flink=flink)
     return submit(
         settings,
         setup=statement.setup,
@@ -93,10 +104,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--jar", type=Path, action="append", default=[], help="needed by the job")
     parser.add_argument("--savepoint", help="go on from this savepoint or checkpoint")
     parser.add_argument("--job-id", help="32 hexadecimal digits; else Flink chooses")
+    parser.add_argument("--name", help="how Flink lists the job; else the setting's job name")
+    parser.add_argument("--priming", help="read the side inputs alone, as this consumer group")
     parser.add_argument("--build", default="unknown", help="what it is made of, as a hash")
     parser.add_argument("--save", type=Path, help="keep the statement in this file")
     parser.add_argument("--statement", type=Path, help="submit this kept one; plan nothing")
     parser.add_argument("--check", action="store_true", help="have Flink compile it and stop")
+    parser.add_argument("--side-inputs", action="store_true", help="print their names and stop")
     parser.add_argument("--show", action="store_true", help="print the SQL and stop")
     return parser.parse_args(words)
 

@@ -102,7 +102,7 @@ def transactions(
 
 
 def customers(kafka: KafkaSettings, *, group: str) -> str:
-    """The source of customer profiles, read from the beginning; the state holds the newest."""
+    """The source of customer profiles, read from the beginning; the state holds the newest few."""
     return _table(
         "customers",
         [

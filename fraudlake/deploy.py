@@ -12,17 +12,16 @@ from fraudlake.deployment import (
     Deployment,
     check_transactions,
     choose_ruleset,
-    run_submission,
     stop_held,
     submit_again,
     submit_held,
-    write_sql,
 )
 from fraudlake.memory import Remembered, hold_job, remembered, statement_file
 from fraudlake.old_states import clear_old_states
 from fraudlake.saved_state import newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
+from fraudlake.submission import JOB, run_submission, write_sql
 from fraudlake.switch_report import SwitchReport, mark_progress, report_switch
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
@@ -70,7 +69,7 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
         known = remembered(settings)
         if running is None:
             say("no job runs: starting it")
-            return _deployed("started", submit_held(settings, ruleset=name), build)
+            return _deployed("started", submit_held(settings, ruleset=name, say=say), build)
         if known is not None and (known.job_id, known.build) == (running.job_id, build):
             return Deployed(
                 outcome="unchanged",
@@ -81,7 +80,7 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
                 switch=None,
             )
         say("Flink compiles the new job, while the old one runs on")
-        run_submission(settings, "flink_jobs.fraud_detection", ["--ruleset", name, "--check"])
+        run_submission(settings, JOB, ["--ruleset", name, "--check"])
         check_transactions(settings)
         return _replace(settings, rest, running, name=name, build=build, say=say)
 

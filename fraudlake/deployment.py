@@ -8,10 +8,6 @@ whose submitter died is found again, and the next submission goes on from its st
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
-import subprocess
-import sys
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
 from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
+from fraudlake.priming import end_left_over, prime
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
-from fraudlake.stack.jars import connector_jar
 from fraudlake.stack.kernel import build_kernel
-from fraudlake.stack.project import PROJECT
+from fraudlake.submission import JOB, run_submission, write_sql
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
@@ -31,9 +27,10 @@ from pipelines.kafka import create_topics, read_transaction_limit_s
 from pipelines.rules import load_ruleset, shipped_rulesets
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.settings import Settings
 
-SUBMIT_SECONDS = 180.0
 RUNNING_SECONDS = 60.0
 SAVEPOINT_SECONDS = 120.0
 
@@ -47,7 +44,11 @@ class Deployment:
     ruleset: str
     url: str
     savepoint: str | None
-    """The state it went on from; None where it started with none."""
+    """The state it went on from; None where it knows at most what was read first."""
+
+
+def _silent(text: str) -> None:
+    """Nobody wants to hear of the steps."""
 
 
 def submit_job(
@@ -56,12 +57,15 @@ def submit_job(
     ruleset: str | None = None,
     is_fresh: bool = False,
     savepoint: str | None = None,
+    say: Callable[[str], None] = _silent,
 ) -> Deployment:
     """Start the job and wait until all its tasks run.
 
     It goes on from its newest savepoint or checkpoint, or from ``savepoint``, unless ``is_fresh``;
-    under the rule set that was deployed last, unless one is named. A faulty rule file is refused
-    before anything starts; a job of the same name that already runs is left alone, and is an error.
+    under the rule set that was deployed last, unless one is named. Without a state, what it
+    knows beside its transactions is read first (``fraudlake.priming``). A faulty rule file is
+    refused before anything starts; a job of the same name that already runs is left alone, and is
+    an error.
     """
     if ruleset is not None:
         load_ruleset(ruleset, load_features())
@@ -73,14 +77,18 @@ def submit_job(
                 "Stop it first: `fraudlake job stop`"
             )
             raise JobError(msg)
-        return submit_held(settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint)
+        return submit_held(
+            settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint, say=say
+        )
 
 
-def submit_if_missing(settings: Settings, *, ruleset: str | None = None) -> Deployment | None:
+def submit_if_missing(
+    settings: Settings, *, ruleset: str | None = None, say: Callable[[str], None] = _silent
+) -> Deployment | None:
     """Start the job as ``submit_job`` does; None if Flink works on one of its name already."""
     with hold_job(settings):
         running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
-        return submit_held(settings, ruleset=ruleset) if running is None else None
+        return submit_held(settings, ruleset=ruleset, say=say) if running is None else None
 
 
 def submit_held(
@@ -89,6 +97,7 @@ def submit_held(
     ruleset: str | None = None,
     is_fresh: bool = False,
     savepoint: str | None = None,
+    say: Callable[[str], None] = _silent,
 ) -> Deployment:
     """``submit_job`` for who holds the job already and has seen that none runs."""
     name = choose_ruleset(settings, ruleset)
@@ -110,7 +119,7 @@ def submit_held(
         state_backend=settings.flink.state_backend,
         checkpoint_interval_ms=settings.flink.checkpoint_interval_ms,
     )
-    return _hand_over(settings, draft, ["--ruleset", name])
+    return _hand_over(settings, draft, ["--ruleset", name], say)
 
 
 def restore_held(settings: Settings) -> Deployment:
@@ -150,16 +159,25 @@ def submit_again(settings: Settings, known: Remembered, *, savepoint: str | None
     return _hand_over(own, draft, ["--statement", str(statement)])
 
 
-def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
+def _hand_over(
+    settings: Settings,
+    draft: Remembered,
+    words: list[str],
+    say: Callable[[str], None] = _silent,
+) -> Deployment:
     """Submit the job that ``draft`` describes, and wait until all its tasks run."""
+    end_left_over(settings)
     draft = dataclasses.replace(draft, superseded=_superseded(remembered(settings)))
     remember(settings, draft)
+    known = draft.origin
+    if known is None:
+        draft = prime(settings, draft, words, say)
     kept = statement_file(settings, draft.job_id)
     kept.parent.mkdir(parents=True, exist_ok=True)
     words = [*words, "--job-id", draft.job_id, "--build", draft.build, "--save", str(kept)]
     answer = run_submission(
         settings,
-        "flink_jobs.fraud_detection",
+        JOB,
         words,
         savepoint=draft.origin,
         kernel=Path(draft.kernel),
@@ -178,7 +196,7 @@ def _hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deplo
         state=job.state,
         ruleset=planned.ruleset,
         url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
-        savepoint=draft.origin,
+        savepoint=known,
     )
 
 
@@ -208,64 +226,6 @@ def choose_ruleset(settings: Settings, named: str | None) -> str:
     last = settings.flink.ruleset if known is None else known.ruleset_name
     name = named or last or settings.flink.ruleset
     return name if name in shipped_rulesets() else str(Path(name).absolute())
-
-
-def run_submission(
-    settings: Settings,
-    module: str,
-    words: list[str],
-    *,
-    savepoint: str | None = None,
-    kernel: Path | None = None,
-) -> dict[str, str]:
-    """Run a program of ``flink_jobs`` in Flink's environment; its answer: job id and rule set.
-
-    ``kernel`` None: the one of these sources.
-    """
-    flink = find_flink(settings.flink.python)
-    command = [str(flink.python), "-m", module, *words]
-    for jar in (kernel or build_kernel(flink), connector_jar()):
-        command += ["--jar", str(jar)]
-    if savepoint is not None:
-        command += ["--savepoint", savepoint]
-    environ = {**os.environ, **settings.to_env(), "PYTHONPATH": str(PROJECT)}
-    try:
-        done = subprocess.run(
-            command,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=SUBMIT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        msg = f"the job was not submitted within {SUBMIT_SECONDS:.0f} s; is the cluster overloaded?"
-        raise JobError(msg) from error
-    if done.returncode != 0:
-        raise JobError(_cause(done.stderr))
-    answer: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
-    return answer
-
-
-def write_sql(settings: Settings, ruleset: str) -> str:
-    """The job's whole statement; JobError where it cannot be planned. Needs no Flink."""
-    command = [sys.executable, "-m", "flink_jobs.fraud_detection", "--ruleset", ruleset, "--show"]
-    environ = {**os.environ, **settings.to_env(), "PYTHONPATH": str(PROJECT)}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise JobError(_cause(done.stderr))
-    return done.stdout
-
-
-def _cause(stderr: str) -> str:
-    """What went wrong, out of the traceback of Python and the many of the JVM."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    own = [line for line in lines if line.startswith("error: ")]
-    if own:
-        return own[-1].removeprefix("error: ")
-    causes = [line for line in lines if line.startswith("Caused by: ")]
-    telling = causes[-1].removeprefix("Caused by: ") if causes else " ".join(lines[-3:])
-    return f"the job could not be submitted: {telling or 'its program ended without a word'}"
 
 
 def stop_job(settings: Settings) -> str:

@@ -32,8 +32,8 @@ class LocalOperator:
             "broker": "kafka",
         }
 
-    def start(self, settings: Settings, *, ruleset: str, savepoint: str | None) -> None:
-        submit_job(settings, ruleset=ruleset, is_fresh=savepoint is None, savepoint=savepoint)
+    def start(self, settings: Settings, *, ruleset: str) -> None:
+        submit_job(settings, ruleset=ruleset, is_fresh=True)
 
     def stop(self, settings: Settings) -> str:
         return stop_job(settings)

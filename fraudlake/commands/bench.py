@@ -72,7 +72,7 @@ def stream(
 
     from bench.rule_choice import write_choice
     from bench.stream import Load, run_stream_benchmark
-    from fraudlake.deployment import run_submission
+    from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
     bar = Progress(

@@ -26,9 +26,6 @@ def faults(
         float | None, typer.Option(min=1, help="Records a second, sent during the kills; else all.")
     ] = None,
     ruleset: Annotated[str, typer.Option(help="Which rule set decides.")] = "baseline",
-    cold: Annotated[
-        bool, typer.Option("--cold", help="The second job reads customers while it decides.")
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Kill TaskManager, JobManager and broker while a job decides, and decide again undisturbed.
@@ -74,7 +71,6 @@ def faults(
             load,
             kills=kills,
             ruleset=ruleset,
-            is_cold=cold,
             operator=LocalOperator(settings),
             on_progress=on_progress,
             say=bar.console.print,

@@ -38,7 +38,7 @@ def latency(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from bench.latency import LatencyLoad, run_latency_benchmark
-    from fraudlake.deployment import run_submission
+    from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())

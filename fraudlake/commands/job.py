@@ -63,11 +63,14 @@ def submit(
         msg = "--if-missing goes on from the newest state: give it without --fresh or --savepoint"
         raise typer.BadParameter(msg)
     settings = Settings.from_env()
-    with Console(stderr=True).status("planning and submitting the job (about 15 s)"):
+    console = Console(stderr=True, highlight=False)
+    with console.status("planning and submitting the job (about 15 s)"):
         deployed = (
-            submit_if_missing(settings, ruleset=ruleset)
+            submit_if_missing(settings, ruleset=ruleset, say=console.print)
             if if_missing
-            else submit_job(settings, ruleset=ruleset, is_fresh=fresh, savepoint=savepoint)
+            else submit_job(
+                settings, ruleset=ruleset, is_fresh=fresh, savepoint=savepoint, say=console.print
+            )
         )
     if deployed is None:
         typer.echo(json.dumps({"state": "already runs"}) if as_json else "the job runs already")

@@ -29,6 +29,13 @@ are the semantics:
 10. A customer, merchant, device or network address stores the events of all its cards just so, in
     the order in which they came to it, and without repeats. That order is not decided by any one
     card's partition; the order given here is one of those that may be.
+11. A customer's attributes are those of the profile as it was at the transaction's own time, among
+    the newest four (``customers``).
+12. What labels tell is counted by whole days (UTC): of the transactions on the ``window`` days that
+    end ``delay`` days before the transaction's own, those known as fraud at its time. One is known
+    as fraud from the time of its fraud label until that of a genuine one that arrives after it; a
+    fraud label after that begins anew. Days are stored as far back from the newest as the longest
+    window with its delay reaches. (Of more than 1000 frauds the kernel knows the days alone.)
 """
 
 from pipelines.reference.event import Arrival

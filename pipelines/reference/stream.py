@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.features import KEY_COLUMNS, card_stage
+from pipelines.reference.customers import profile_as_of
 from pipelines.reference.event import Event, is_late, make_event
 from pipelines.reference.frauds import Frauds
 from pipelines.reference.history import of_all_time, origin_of
@@ -50,7 +51,7 @@ class _Known:
     histories: defaultdict[tuple[str, str], list[Event]]
     """The events of each entity, repeats left out, in the order in which they came."""
     frauds: Frauds
-    customers: Mapping[str, Customer]
+    customers: Mapping[str, Sequence[Customer]]
 
 
 def decide_stream(
@@ -58,14 +59,15 @@ def decide_stream(
     *,
     stages: Sequence[Stage],
     fx: FxTable,
-    customers: Mapping[str, Customer] | None = None,
+    customers: Mapping[str, Sequence[Customer]] | None = None,
     told: Iterable[Told] = (),
     ruleset: Ruleset | None = None,
 ) -> list[Decided]:
     """What each record comes to, in the order given: that of the partition, for each card.
 
-    ``stages`` compute every feature that the rules use. ``customers`` are the profiles as known
-    when each of the transactions arrived, ``told`` the labels. Without a rule set nothing fires.
+    ``stages`` compute every feature that the rules use. ``customers`` are the profiles of each, in
+    the order of their arrival, all known before; ``told`` are the labels. Without a rule set
+    nothing fires.
     """
     known = _Known(
         histories=defaultdict(list), frauds=Frauds(told), customers=dict(customers or {})
@@ -161,8 +163,8 @@ def _decide(
 
 def _feature(feature: Feature, event: Event, known: _Known, stage: Stage) -> float | None:
     if stage.is_attributes:
-        customer = known.customers.get(event.arrival.transaction.customer_id)
-        return _attribute(feature, customer)
+        profiles = known.customers.get(event.arrival.transaction.customer_id, ())
+        return _attribute(feature, profile_as_of(profiles, event.time))
     key = _key(stage, event)
     if key is None:
         return None

@@ -1,4 +1,4 @@
-"""Which rule set a submission takes, and what it says when it fails."""
+"""Which rule set a submission takes, and how a lost job comes back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fraudlake import deployment
-from fraudlake.deployment import Deployment, _cause, choose_ruleset, restore_held
+from fraudlake.deployment import Deployment, choose_ruleset, restore_held
 from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.errors import JobError
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
@@ -106,19 +106,3 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
     assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
     assert draft.origin == "s3://b/savepoint"
     assert draft.job_id != known.job_id
-
-
-@pytest.mark.parametrize(
-    ("stderr", "cause"),
-    [
-        ("WARN x\nerror: no rule set 'clasic'\n", "no rule set 'clasic'"),
-        (
-            "Traceback\nCaused by: A: outer\n\tat b\nCaused by: B: no slots\n\tat c\n",
-            "the job could not be submitted: B: no slots",
-        ),
-        ("one\n\ntwo\nthree\nfour\n", "the job could not be submitted: two three four"),
-        ("", "the job could not be submitted: its program ended without a word"),
-    ],
-)
-def test_cause_is_the_programs_own_word_else_the_innermost_one(stderr: str, cause: str) -> None:
-    assert _cause(stderr) == cause

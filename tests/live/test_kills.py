@@ -45,7 +45,6 @@ def test_every_decision_once_and_the_same_although_each_server_is_killed(stack: 
         load,
         kills=3,
         ruleset="baseline",
-        is_cold=False,
         operator=LocalOperator(stack),
         on_progress=lambda step, done, total: None,
         say=print,

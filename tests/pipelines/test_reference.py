@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from card_stream import BERLIN, DAY, FEATURES, FX, MINUTE, PARIS, decide, declare, use, values
+from card_stream import (
+    BERLIN,
+    DAY,
+    FEATURES,
+    FX,
+    MINUTE,
+    PARIS,
+    START,
+    decide,
+    declare,
+    use,
+    values,
+)
 
 from pipelines.contracts.customer import Customer
 from pipelines.reference import Arrival, decide_stream
@@ -148,7 +160,7 @@ def test_repeat_names_the_first_and_leaves_no_trace() -> None:
         use("b", 1000, device_id="d", **BERLIN),
     ]
     names = "card_count_10s card_sum_1h card_new_device travel_km customer_max_speed_kmh"
-    known = {"customer-1": Customer(customer_id="customer-1", updated_at_ms=0, max_speed_kmh=90)}
+    known = {"customer-1": [Customer(customer_id="customer-1", updated_at_ms=0, max_speed_kmh=90)]}
     first, repeat, after = decide(*uses, features=names, customers=known)
     assert (first.is_duplicate, first.duplicate_of_offset) == (False, None)
     assert (repeat.is_duplicate, repeat.duplicate_of_offset, repeat.offset) == (True, 100, 101)
@@ -244,13 +256,27 @@ def test_of_more_than_128_values_the_least_recently_used_goes() -> None:
 
 
 def test_customers_attributes_come_first_and_are_null_when_unknown() -> None:
-    known = {"customer-1": Customer(customer_id="customer-1", updated_at_ms=0, max_speed_kmh=90)}
+    known = {"customer-1": [Customer(customer_id="customer-1", updated_at_ms=0, max_speed_kmh=90)]}
     uses = [use("a", 0), use("b", 1, customer_id="customer-2")]
     decided = decide(*uses, features="card_count_10s customer_max_speed_kmh", customers=known)
     assert [list(one.features.items()) for one in decided] == [
         [("customer_max_speed_kmh", 90.0), ("card_count_10s", 1.0)],
         [("customer_max_speed_kmh", None), ("card_count_10s", 2.0)],
     ]
+
+
+def test_customers_attributes_are_those_of_the_transactions_own_time() -> None:
+    versions = [(START + 1000, 50), (START + 3000, 90), (START + 2000, 70), (START + 3000, 80)]
+    known = {
+        "customer-1": [
+            Customer(customer_id="customer-1", updated_at_ms=at_ms, max_speed_kmh=speed)
+            for at_ms, speed in versions
+        ]
+    }
+    uses = [use(f"t{at_ms}", at_ms) for at_ms in (0, 999, 1000, 1999, 2000, 2999, 3000, 9000)]
+    found = values("customer_max_speed_kmh", *uses, customers=known)
+    # Before the first known: that one, the oldest there is. Of one instant: the last to arrive.
+    assert found == [50, 50, 50, 50, 70, 70, 80, 80]
 
 
 def test_rules_judge_what_was_computed() -> None:

@@ -1,6 +1,5 @@
 package io.fraudlake.profile;
 
-import io.fraudlake.event.Bytes;
 import io.fraudlake.KeyState;
 import io.fraudlake.event.EventBytes;
 import io.fraudlake.event.EventRow;
@@ -26,18 +25,14 @@ import org.apache.flink.table.types.inference.TypeInference;
 /**
  * What is known of each customer, put beside each of their transactions as features.
  *
- * <p>Two inputs, both by customer: a profile changes what is remembered, a transaction gets what is
- * remembered at that moment. Neither waits for the other, so a quiet customers topic delays nothing
- * and a change never rewrites the past. A profile older than the one remembered is ignored; one
- * without a time (a tombstone) forgets the customer.
+ * <p>Two inputs, both by customer: a profile is remembered as a version, a transaction gets what is
+ * known of the customer as of its own time ({@link CustomerVersions}). Neither waits for the other,
+ * so a quiet customers topic delays nothing, and a change never rewrites the past. A profile without
+ * a time (a tombstone) forgets the customer.
  */
 public final class CustomerAttributes extends ProcessTableFunction<RowData> {
 
     private static final long serialVersionUID = 1L;
-    private static final byte VERSION = 1;
-    /** Version and time of the update; the attributes follow, eight bytes each. */
-    private static final int HEADER = 9;
-
     /** Everything numeric is kept, in this order; a new field goes to the end. */
     private static final List<String> STORED =
             List.of("max_speed_kmh", "home_latitude", "home_longitude");
@@ -113,40 +108,25 @@ public final class CustomerAttributes extends ProcessTableFunction<RowData> {
         }
     }
 
-    private void remember(MapView<Integer, byte[]> state, RowData customer) throws Exception {
+    private static void remember(MapView<Integer, byte[]> state, RowData customer) throws Exception {
         long updatedAt = customer.getTimestamp(UPDATED_AT, 3).getMillisecond();
-        byte[] before = state.get(KeyState.WHOLE);
-        if (before != null && readUpdatedAt(before) > updatedAt) {
-            return;
-        }
         ArrayData given = customer.getArray(ATTRIBUTES);
-        byte[] bytes = new byte[HEADER + Double.BYTES * given.size()];
-        bytes[0] = VERSION;
-        Bytes.putLong(bytes, 1, updatedAt);
-        for (int i = 0; i < given.size(); i++) {
-            double value = given.isNullAt(i) ? Double.NaN : given.getDouble(i);
-            Bytes.putDouble(bytes, HEADER + Double.BYTES * i, value);
+        double[] fields = new double[given.size()];
+        for (int i = 0; i < fields.length; i++) {
+            fields[i] = given.isNullAt(i) ? Double.NaN : given.getDouble(i);
         }
-        state.put(KeyState.WHOLE, bytes);
-    }
-
-    private static long readUpdatedAt(byte[] bytes) {
-        if (bytes[0] != VERSION) {
-            throw new IllegalStateException(
-                    "customer state of version " + bytes[0] + "; this kernel reads " + VERSION);
-        }
-        return Bytes.getLong(bytes, 1);
+        byte[] before = state.get(KeyState.WHOLE);
+        state.put(KeyState.WHOLE, CustomerVersions.update(before, updatedAt, fields));
     }
 
     private RowData output(RowData r, byte[] stored) {
         byte[] event = EventRow.event(r);
         if (stored != null) {
-            readUpdatedAt(stored);
+            double[] fields = CustomerVersions.asOf(stored, EventBytes.time(event));
             for (int i = 0; i < wanted.length; i++) {
-                int at = HEADER + Double.BYTES * wanted[i];
                 // Written before the field existed: shorter.
-                boolean isKnown = at < stored.length;
-                EventBytes.setFeature(event, i, isKnown ? Bytes.getDouble(stored, at) : Double.NaN);
+                boolean isKnown = wanted[i] < fields.length;
+                EventBytes.setFeature(event, i, isKnown ? fields[wanted[i]] : Double.NaN);
             }
         }
         return EventRow.forward(r, EventRow.CUSTOMER_ID, event);
