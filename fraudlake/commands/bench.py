@@ -53,8 +53,10 @@ def stream(
 
     from bench.stream import Load, run_stream_benchmark
     from fraudlake.deployment import run_submission
+    from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 
+    interrupt_on_ending()
     bar = Progress(
         TextColumn("{task.description:<20}"),
         BarColumn(),
