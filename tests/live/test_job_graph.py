@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -45,10 +47,29 @@ ALL = f"{MERCHANT} or customer_max_speed_kmh > 100000"
 BROKEN = b"{ this is no transaction"
 
 
+# Chained operators are one vertex.
+NAMES_OF_BOTH = {
+    "Source: KafkaSource-default_catalog.default_database.transactions -> (transactions to "
+    "card-profile, transactions to dead_letters -> dead_letters[{n}]: Writer -> "
+    "dead_letters[{n}]: Committer)",
+    "card-profile -> card-profile to merchant-profile",
+    "merchant-profile -> merchant-profile to judgement",
+    "judgement -> judgement to outbox -> ConstraintEnforcer[{n}] -> outbox[{n}]: Writer -> "
+    "outbox[{n}]: Committer",
+}
+
+
 def write(folder: Path, when: str) -> str:
     path = folder / "own.toml"
     path.write_text(RULES.format(when=when), encoding="utf-8")
     return str(path)
+
+
+def read_names(settings: Settings, deployment: Deployment) -> set[str]:
+    url = f"{settings.flink.rest_url}/jobs/{deployment.job_id}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        vertices = json.load(answer)["vertices"]
+    return {re.sub(r"\[\d+\]", "[{n}]", vertex["name"]) for vertex in vertices}
 
 
 def send_next(kafka: KafkaSettings, numbers: Iterable[int]) -> None:
@@ -80,6 +101,7 @@ def test_stages_come_and_go_and_the_others_go_on_counting(
         found = decided(settings, 2)
         assert found["t2"] == {"card_count_1h": 2, "merchant_count_1h": 2}
         of_both = set(rest.read_vertices(both.job_id))
+        assert read_names(settings, both) == NAMES_OF_BOTH
         stop_job(settings)
 
         one = submit_job(settings, ruleset=write(tmp_path, CARD))
