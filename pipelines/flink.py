@@ -176,6 +176,11 @@ class FlinkRest:
         vertices = self._get(f"/jobs/{job_id}")["vertices"]
         return all(vertex["status"] == "RUNNING" for vertex in vertices)
 
+    def read_restarts(self, job_id: str) -> int | None:
+        """How often Flink has started the job's tasks anew; None until it is measured."""
+        answer: Any = self._get(f"/jobs/{job_id}/metrics?get=numRestarts")
+        return int(answer[0]["value"]) if answer else None
+
     def read_vertices(self, job_id: str) -> list[str]:
         """The ids of the job's vertices: operators that run chained in one task are one."""
         return [str(vertex["id"]) for vertex in self._get(f"/jobs/{job_id}")["vertices"]]
