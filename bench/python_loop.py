@@ -28,7 +28,8 @@ from pipelines.kafka import connect_consumer, connect_producer, read_offsets
 from pipelines.reference import haversine_km
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from multiprocessing.process import BaseProcess
 
     from confluent_kafka import Consumer, Producer
 
@@ -183,18 +184,29 @@ def running_loops(kafka: KafkaSettings, group: str) -> Iterator[None]:
         context.Process(target=run_loop, args=(kafka, group, share), daemon=True)
         for share in shares
     ]
-    for loop in loops:
-        loop.start()
-    try:
+    with running(loops):
         yield
         for loop in loops:
             loop.join(30)
         if any(loop.exitcode != 0 for loop in loops):
             msg = "a process of the plain loop failed; what it said stands above"
             raise JobError(msg)
+
+
+@contextlib.contextmanager
+def running(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Started here; none of them is left, however the block ends."""
+    started: list[BaseProcess] = []
+    try:
+        for process in processes:
+            process.start()
+            started.append(process)
+        yield
     finally:
-        for loop in loops:
-            loop.kill()
+        for process in started:
+            process.kill()
+        for process in started:
+            process.join()
 
 
 def run_loop(kafka: KafkaSettings, group: str, partitions: list[int]) -> None:

@@ -8,6 +8,7 @@ from pyflink.common import Configuration
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
 from flink_jobs.uids import with_stable_uids
+from pipelines.flink import rest_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,12 +79,12 @@ def _configure(
 ) -> Configuration:
     """Where the job goes, how it checkpoints, and what it restarts from."""
     flink = settings.flink
-    host, _, port = flink.rest_url.split("://")[-1].partition(":")
+    host, port = rest_address(flink.rest_url)
     values = {
         "execution.target": "remote",
         "execution.attached": "false",
         "rest.address": host,
-        "rest.port": port.rstrip("/") or "8081",
+        "rest.port": str(port),
         "pipeline.name": flink.job_name,
         "pipeline.jars": ";".join(jar.resolve().as_uri() for jar in jars),
         "pipeline.object-reuse": "true",

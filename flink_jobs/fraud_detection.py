@@ -32,32 +32,34 @@ def main() -> int:
     """Submit the job; 0 when the cluster accepted it, 2 when the plan or a setting is at fault."""
     arguments = _parse(sys.argv[1:])
     try:
-        settings = Settings.from_env()
-        statement = _read(arguments.statement) or plan(
-            settings, arguments.ruleset or settings.flink.ruleset
-        )
-        if arguments.priming is not None:
-            statement = priming_form(statement, group=arguments.priming)
+        sys.stdout.write(_answer(arguments))
     except FraudlakeError as error:
         sys.stderr.write(f"error: {error}\n")
         return REFUSED
+    return 0
+
+
+def _answer(arguments: argparse.Namespace) -> str:
+    """Do what was asked; what there is to print of it."""
+    settings = Settings.from_env()
+    statement = _read(arguments.statement) or plan(
+        settings, arguments.ruleset or settings.flink.ruleset
+    )
+    if arguments.priming is not None:
+        statement = priming_form(statement, group=arguments.priming)
     if arguments.show:
-        sys.stdout.write(statement.script())
-        return 0
+        return statement.script()
     if arguments.side_inputs:
-        sys.stdout.write(json.dumps({"side_inputs": side_inputs(statement)}) + "\n")
-        return 0
+        return json.dumps({"side_inputs": side_inputs(statement)}) + "\n"
     if arguments.check:
         from flink_jobs.cluster import check
 
         check(settings, setup=statement.setup, inserts=statement.inserts, jars=arguments.jar)
-        sys.stdout.write(json.dumps({"ruleset": statement.ruleset}) + "\n")
-        return 0
+        return json.dumps({"ruleset": statement.ruleset}) + "\n"
     if arguments.save is not None:
         arguments.save.write_text(json.dumps(dataclasses.asdict(statement)), encoding="utf-8")
     job_id = _submit(settings, statement, arguments)
-    sys.stdout.write(json.dumps({"job_id": job_id, "ruleset": statement.ruleset}) + "\n")
-    return 0
+    return json.dumps({"job_id": job_id, "ruleset": statement.ruleset}) + "\n"
 
 
 def plan(settings: Settings, ruleset: str) -> Statement:

@@ -26,6 +26,8 @@ class JobFacts:
     lag_records: int | None
     """Records whose decisions are not committed; None where Kafka was not asked."""
     figures: JobFigures
+    restarts: int | None
+    """Each has aborted the open transactions; what they held is decided again."""
     last_failure: str | None
     url: str
 
@@ -50,6 +52,7 @@ class JobFacts:
             "checkpoint_age_s": self.checkpoint_age_s,
             "decisions": self.figures.decisions,
             **asdict(self.figures),
+            "restarts": self.restarts,
             "last_failure": self.last_failure,
             "url": self.url,
         }
@@ -78,6 +81,7 @@ def read_facts(
         lag_records=_lag(settings) if with_lag else None,
         # Of a job that has ended the cluster knows what some of its tasks last said.
         figures=reader.read(job.job_id) if job.is_active else JobFigures(),
+        restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         last_failure=rest.root_cause(job.job_id),
         url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
     )

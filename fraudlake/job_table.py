@@ -70,6 +70,7 @@ def render_job(look: Look, before: Look | None) -> Table:
     add("  took", _milliseconds(checkpoints.latest_duration_ms))
     size = checkpoints.latest_bytes
     add("  state", "-" if size is None else f"{size / 2**20:,.1f} MiB")
+    add("restarts", _alarming(facts.restarts))
     add("restores", f"{checkpoints.restored:,}")
     if facts.last_failure is not None:
         add("last failure", facts.last_failure[:60])

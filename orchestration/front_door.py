@@ -18,6 +18,8 @@ from pipelines.errors import FraudlakeError, TerminalError, TransientError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+FOUND_FAULT = 1
+"""The exit code that means: done, and something was found wrong, as the answer says."""
 AWAY = 3
 """The exit code that means: another system is away, worth another try."""
 STOP_SECONDS = 15.0
@@ -35,16 +37,21 @@ class CommandEnd:
 
 
 def ask(
-    *words: str, log: Callable[[str], object], program: tuple[str, ...] = FRONT_DOOR
+    *words: str,
+    log: Callable[[str], object],
+    program: tuple[str, ...] = FRONT_DOOR,
+    may_find_fault: bool = False,
 ) -> Mapping[str, Any]:
     """Run ``fraudlake <words>`` to its end; its answer.
 
     TransientError when it ends with the code for "away", TerminalError when it fails otherwise or
-    answers nothing. Interrupted, it stops the child first.
+    answers nothing. Interrupted, it stops the child first. With ``may_find_fault`` an answer that
+    something was found wrong is for the caller to judge.
     """
     end = run_command((*program, *words), log=log)
     command = f"fraudlake {' '.join(words)}"
-    if end.exit_code != 0:
+    is_judged = may_find_fault and end.exit_code == FOUND_FAULT and end.answer is not None
+    if end.exit_code != 0 and not is_judged:
         raise _explain(command, end)
     if end.answer is None:
         msg = f"{command} ended well but answered nothing; it should print one JSON object"

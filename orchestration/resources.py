@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestration.front_door import ask
-from pipelines.flink import FlinkRest, Job
 from pipelines.kafka import create_topics, read_offsets
 from pipelines.settings import Settings
 
@@ -40,28 +39,17 @@ class Broker:
 class Stream:
     """The Flink job."""
 
-    def running(self) -> Job | None:
-        """The job if it runs; TransientError when no cluster answers."""
-        flink = Settings.from_env().flink
-        return FlinkRest(flink.rest_url).active_job(flink.job_name)
-
-    def ruleset_of(self, job: Job) -> str:
-        """The rule set a job was submitted with."""
-        rest = FlinkRest(Settings.from_env().flink.rest_url)
-        return rest.parameters(job.job_id).get("ruleset", "unknown")
-
     def page_of(self, job_id: str) -> str:
         """The job's page in Flink's own console."""
         return f"{Settings.from_env().flink.rest_url}/#/job/{job_id}"
 
-    def submit(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Submit the job with a rule set, or with the setting's if empty; what was deployed."""
-        named = ("--ruleset", ruleset) if ruleset else ()
-        return ask("job", "submit", *named, "--json", log=log)
+    def deploy(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """Make the job what rules, code and settings say; what was done, and what that did.
 
-    def stop(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Stop the job with a savepoint."""
-        return ask("job", "stop", "--json", log=log)
+        An answer that tells of lost or doubled records is an answer, too.
+        """
+        named = ("--ruleset", ruleset) if ruleset else ()
+        return ask("job", "deploy", *named, "--json", log=log, may_find_fault=True)
 
 
 class AlertIndex:

@@ -78,6 +78,25 @@ class Aggregate:
     max: float
 
 
+def rest_address(rest_url: str) -> tuple[str, int]:
+    """Host and port for Flink's own client, which submits a job.
+
+    JobError for what that client cannot be told so: TLS needs a truststore, which no setting names.
+
+    >>> rest_address("http://127.0.0.1:8082/"), rest_address("http://flink")
+    (('127.0.0.1', 8082), ('flink', 8081))
+    """
+    parts = urllib.parse.urlsplit(rest_url)
+    if parts.scheme != "http" or parts.hostname is None or parts.path.strip("/"):
+        msg = (
+            f"a job is submitted by plain HTTP to a host and a port, not to {rest_url}. Set "
+            "FRAUDLAKE_FLINK_REST_URL=http://HOST:PORT, within a network that you trust or "
+            "through a tunnel"
+        )
+        raise JobError(msg)
+    return parts.hostname, 8081 if parts.port is None else parts.port
+
+
 class FlinkRest:
     """A client of one cluster."""
 
@@ -93,6 +112,11 @@ class FlinkRest:
             slots_total=answer["slots-total"],
             slots_free=answer["slots-available"],
         )
+
+    def registered_taskmanagers(self) -> set[str]:
+        """The TaskManagers that the JobManager knows and whose slots it may use."""
+        managers = self._get("/taskmanagers")["taskmanagers"]
+        return {str(item["id"]) for item in managers if item["slotsNumber"] > 0}
 
     def jobs(self, name: str) -> list[Job]:
         """All jobs of a name, the newest first."""
@@ -151,6 +175,11 @@ class FlinkRest:
         """True when every task of the job runs."""
         vertices = self._get(f"/jobs/{job_id}")["vertices"]
         return all(vertex["status"] == "RUNNING" for vertex in vertices)
+
+    def read_restarts(self, job_id: str) -> int | None:
+        """How often Flink has started the job's tasks anew; None until it is measured."""
+        answer: Any = self._get(f"/jobs/{job_id}/metrics?get=numRestarts")
+        return int(answer[0]["value"]) if answer else None
 
     def read_vertices(self, job_id: str) -> list[str]:
         """The ids of the job's vertices: operators that run chained in one task are one."""

@@ -72,9 +72,11 @@ def stream(
 
     from bench.rule_choice import write_choice
     from bench.stream import Load, run_stream_benchmark
+    from fraudlake.stopping import interrupt_on_ending
     from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
+    interrupt_on_ending()
     bar = Progress(
         TextColumn("{task.description:<20}"),
         BarColumn(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import socket
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def choose_ports(
     chosen: dict[str, int] = {}
     for name, port in preferred.items():
         if not 0 <= port <= _HIGHEST:
-            msg = f"FRAUDLAKE_STACK_{name.upper()}={port} is no port: 1 to {_HIGHEST}, or 0 for any"
+            msg = f"{_setting(name)}={port} is no port: 1 to {_HIGHEST}, or 0 for any"
             raise StackError(msg)
     for name, port in preferred.items():
         if port != 0 and port not in chosen.values() and free(port):
@@ -46,7 +47,7 @@ def choose_ports(
         elif strict and port != 0:
             msg = (
                 f"port {port} ({name}) is taken by {describe_holder(port)}. Stop that, set "
-                f"FRAUDLAKE_STACK_{name.upper()} to another port, or allow any free port with "
+                f"{_setting(name)} to another port, or allow any free port with "
                 "FRAUDLAKE_STACK_STRICT_PORTS=false"
             )
             raise StackError(msg)
@@ -89,6 +90,15 @@ def describe_holder(port: int) -> str:
             except psutil.Error:
                 break
     return "another process"
+
+
+def _setting(name: str) -> str:
+    """The variable that decides a port; those of further TaskManagers follow the first one's.
+
+    >>> _setting("taskmanager_2_metrics_port")
+    'FRAUDLAKE_STACK_TASKMANAGER_METRICS_PORT'
+    """
+    return f"FRAUDLAKE_STACK_{re.sub(r'_[0-9]+_', '_', name).upper()}"
 
 
 def _spare(taken: set[int], free: Callable[[int], bool], dice: random.Random) -> int:

@@ -15,6 +15,8 @@ from fraudlake.stack import workers
 from fraudlake.stack.flink import taskmanager_names
 from fraudlake.stack.ports import port_answers
 from fraudlake.stack.session_mark import is_marked
+from pipelines.errors import FraudlakeError
+from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_admin
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def answers(part: str, settings: Settings, *, dagster_url: str = "") -> bool:
         case "elasticsearch":
             return elasticsearch_answers(settings)
         case "jobmanager":
-            return get_json(f"{settings.flink.rest_url}/overview") is not None
+            return _jobmanager_answers(settings)
         case workers.DAGSTER:
             return get_json(f"{dagster_url}/server_info") is not None
         case workers.LAKEHOUSE_SINK | workers.ALERTS_SINK:
@@ -52,6 +54,14 @@ def kafka_answers(kafka: KafkaSettings) -> bool:
     return True
 
 
+def _jobmanager_answers(settings: Settings) -> bool:
+    try:
+        FlinkRest(settings.flink.rest_url).cluster()
+    except FraudlakeError:
+        return False
+    return True
+
+
 def elasticsearch_answers(settings: Settings) -> bool:
     """Whether the cluster is healthy enough to write; a locked door also counts as an answer."""
     url = f"{settings.elasticsearch.url}/_cluster/health?wait_for_status=yellow&timeout=1s"
@@ -66,9 +76,10 @@ def elasticsearch_answers(settings: Settings) -> bool:
 
 def registered_taskmanagers(settings: Settings) -> set[str]:
     """The TaskManagers that the JobManager knows and whose slots it may use."""
-    found = get_json(f"{settings.flink.rest_url}/taskmanagers")
-    managers = [] if found is None else found["taskmanagers"]
-    return {item["id"] for item in managers if item["slotsNumber"] > 0}
+    try:
+        return FlinkRest(settings.flink.rest_url).registered_taskmanagers()
+    except FraudlakeError:
+        return set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +99,20 @@ class JobState:
 
 def read_job(settings: Settings) -> JobState | None:
     """The job; None: none of that name is known, or Flink is away."""
-    found = get_json(f"{settings.flink.rest_url}/jobs/overview")
-    jobs = [] if found is None else found["jobs"]
-    named = [job for job in jobs if job["name"] == settings.flink.job_name]
-    if not named:
+    rest = FlinkRest(settings.flink.rest_url)
+    try:
+        jobs = rest.jobs(settings.flink.job_name)
+        if not jobs:
+            return None
+        job = jobs[0]
+        all_tasks_run = job.state == "RUNNING" and rest.are_tasks_running(job.job_id)
+    except FraudlakeError:
         return None
-    job = max(named, key=lambda item: int(item["start-time"]))
-    tasks = job["tasks"]
     return JobState(
-        id=job["jid"],
-        state=job["state"],
-        uptime_seconds=job["duration"] // 1000,
-        all_tasks_run=job["state"] == "RUNNING" and tasks["running"] == tasks["total"] > 0,
+        id=job.job_id,
+        state=job.state,
+        uptime_seconds=job.duration_ms // 1000,
+        all_tasks_run=all_tasks_run,
     )
 
 

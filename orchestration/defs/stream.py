@@ -1,6 +1,7 @@
 """Group ``stream``: the Flink job, and the topics it writes."""
 
-import time
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -19,12 +20,8 @@ class Deployment(dg.Config):
 
     ruleset: str = Field(
         default="",
-        description="A shipped rule set by name, or the path of a file; empty: the setting's.",
-    )
-    replace: bool = Field(
-        default=False,
-        description="Stop a running job with a savepoint and submit it again, with the rule set "
-        "and code of now. Without it, a running job is left alone and reported.",
+        description="A shipped rule set by name, or the path of a file; empty: the one deployed "
+        "last, else the setting's.",
     )
 
 
@@ -36,14 +33,16 @@ class Deployment(dg.Config):
     owners=[DATA_PLATFORM],
     description=(
         "The job that decides on every transaction, exactly once.\n\n"
-        "Materialize it to see that it runs: a running job is left alone, a missing one is "
-        "submitted and goes on from its newest state. To change rules or code, launch it with "
-        "`replace: true`: the job is stopped with a savepoint and goes on from there. "
-        "The stream then runs by itself; no run of Dagster stays open for it.\n\n"
+        "Materialize it to make the job what rules, code and settings say, as `fraudlake job "
+        "deploy` does: where nothing has changed nothing is done, a missing job is submitted and "
+        "goes on from its newest state, a changed one takes the place of the old one on the "
+        "state that it has. What cannot run is refused while the old job runs on; what does not "
+        "come to its first checkpoint is taken back. The stream then runs by itself; no run of "
+        "Dagster stays open for it.\n\n"
         "When it is red: the run's log ends with the reason; `fraudlake job status` and Flink's "
         "own page (in the metadata) say more."
     ),
-    metadata={"command": "fraudlake job submit"},
+    metadata={"command": "fraudlake job deploy"},
     pool="flink_deploy",
     retry_policy=PATIENCE,
 )
@@ -51,45 +50,37 @@ def fraud_detection(
     context: dg.AssetExecutionContext, config: Deployment, stream: dg.ResourceParam[Stream]
 ) -> dg.MaterializeResult[None]:
     with translate_failures():
-        running = stream.running()
-        if running is not None and not config.replace:
-            context.log.info("job %s is %s already", running.job_id, running.state)
-            return _report(
-                stream,
-                job_id=running.job_id,
-                state=running.state,
-                ruleset=stream.ruleset_of(running),
-                savepoint=None,
-                deployed="left as it was",
-            )
-        begun = time.monotonic()
-        if running is not None:
-            stream.stop(log=context.log.info)
-        answer = stream.submit(config.ruleset, log=context.log.info)
-        seconds = time.monotonic() - begun
-        return _report(
-            stream,
-            job_id=str(answer["job_id"]),
-            state=str(answer["state"]),
-            ruleset=str(answer["ruleset"]),
-            savepoint=answer["savepoint"],
-            deployed=f"{'submitted' if running is None else 'replaced'} in {seconds:.1f} s",
+        answer = stream.deploy(config.ruleset, log=context.log.info)
+    report = _report(answer, page=stream.page_of(str(answer["job_id"])))
+    switch = answer["switch"] or {}
+    if switch.get("lost") or switch.get("doubled"):
+        raise dg.Failure(
+            description=f"the new job runs, but the change lost {switch['lost']} and doubled "
+            f"{switch['doubled']} records. `fraudlake reconcile` names them",
+            metadata=report,
+            allow_retries=False,
         )
+    return dg.MaterializeResult(metadata=report)
 
 
-def _report(
-    stream: Stream, *, job_id: str, state: str, ruleset: str, savepoint: str | None, deployed: str
-) -> dg.MaterializeResult[None]:
-    return dg.MaterializeResult(
-        metadata={
-            "job id": job_id,
-            "state": state,
-            "rule set": ruleset,
-            "deployed": deployed,
-            "started from": "its own state" if savepoint is None else savepoint,
-            "page": dg.MetadataValue.url(stream.page_of(job_id)),
-        }
-    )
+def _report(answer: Mapping[str, Any], *, page: str) -> dict[str, Any]:
+    """What a deployment has done, in the words of the asset's page."""
+    figures: dict[str, Any] = {
+        "deployed": answer["outcome"],
+        "job id": answer["job_id"],
+        "rule set": answer["ruleset"],
+        "build": answer["build"],
+        "page": dg.MetadataValue.url(page),
+    }
+    if answer["outcome"] != "unchanged":
+        figures["started from"] = answer["savepoint"] or "empty profiles"
+    if answer["switch"] is not None:
+        switch = answer["switch"]
+        figures |= {"lost": switch["lost"], "doubled": switch["doubled"]}
+        figures["records around the change"] = switch["records"]
+        # None without two decisions to measure it between.
+        figures |= {} if switch["gap_s"] is None else {"gap, seconds": switch["gap_s"]}
+    return figures
 
 
 decisions = build_topic_asset("decisions", group="stream", deps=[JOB])

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from bench.python_loop import Decider
 from pipelines.contracts.decision import parse_decision
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BERLIN = {"latitude": 52.52, "longitude": 13.405}
@@ -101,3 +108,34 @@ def test_decision_has_the_members_of_the_contract() -> None:
     decision, _ = decider.decide(record("t1", 0, merchant_id="m", merchant_category="5411"), 0, 0)
     shaped = decision.replace(b"classic@loop", b"classic@0123456789ab")
     assert parse_decision(shaped).band == "allow"
+
+
+SLEEPERS = """
+import multiprocessing, time
+from bench.python_loop import running
+from fraudlake.stopping import interrupt_on_ending
+
+if __name__ == "__main__":
+    interrupt_on_ending()
+    context = multiprocessing.get_context("spawn")
+    sleepers = [context.Process(target=time.sleep, args=(60,), daemon=True) for _ in range(2)]
+    with running(sleepers):
+        print(*(sleeper.pid for sleeper in sleepers), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_no_process_of_the_loop_outlives_a_benchmark_that_is_ended(tmp_path: Path) -> None:
+    program = tmp_path / "sleepers.py"
+    program.write_text(SLEEPERS)
+    parent = subprocess.Popen(
+        [sys.executable, program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert parent.stdout is not None
+    children = [int(word) for word in parent.stdout.readline().split()]
+    assert all(psutil.pid_exists(child) for child in children)
+    parent.send_signal(signal.SIGTERM)
+    assert parent.wait(30) != 0
+    parent.stdout.close()
+    assert len(children) == 2
+    assert not any(psutil.pid_exists(child) for child in children)

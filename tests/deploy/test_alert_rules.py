@@ -33,7 +33,7 @@ def test_rule_asks_for_documented_metrics_and_says_what_it_found(rule: dict[str,
 
 def test_what_the_job_must_alarm_about_has_a_rule() -> None:
     asked = " ".join(rule["expr"] for rule in RULES)
-    for name in ("failedCommittables", "txn_abort", "CheckpointCompleted", "pendingRecords"):
+    for name in ("failedCommittables", "numRestarts", "CheckpointCompleted", "pendingRecords"):
         assert name in asked
     assert "dead_letters" in asked
 

@@ -48,10 +48,12 @@ def test_the_graph_deploys_the_job_and_the_traffic_job_feeds_it(settings_of_runs
         assert running is not None
         assert report.metadata["job id"].value == running.job_id
         assert str(report.metadata["rule set"].value).startswith("baseline@")
-        # A second time it is left alone.
+        assert report.metadata["deployed"].value == "started"
+        # A second time it is left alone, and keeps its rule set.
         again = deploy.execute_in_process(instance=instance, asset_selection=[JOB])
         (event,) = again.get_asset_materialization_events()
-        assert event.materialization.metadata["deployed"].value == "left as it was"
+        assert event.materialization.metadata["deployed"].value == "unchanged"
+        assert event.materialization.metadata["job id"].value == running.job_id
         traffic = location.resolve_job_def("send_traffic").execute_in_process(
             instance=instance,
             run_config={"ops": {"send": {"config": {"count": 500, "cards": 50, "rate": 500.0}}}},
@@ -60,3 +62,16 @@ def test_the_graph_deploys_the_job_and_the_traffic_job_feeds_it(settings_of_runs
     decisions = await_values(settings.kafka, settings.kafka.topics().decisions.name, 500)
     assert len(decisions) == 500
     assert {decision["ruleset"].split("@")[0] for decision in decisions} == {"baseline"}
+    # Another rule set takes its place, on its state.
+    with dg.instance_for_test() as instance:
+        third = deploy.execute_in_process(
+            instance=instance,
+            asset_selection=[JOB],
+            run_config={"ops": {"flink__fraud_detection": {"config": {"ruleset": "classic"}}}},
+        )
+        (event,) = third.get_asset_materialization_events()
+    found = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert (found["deployed"], found["lost"], found["doubled"]) == ("replaced", 0, 0)
+    assert found["job id"] != running.job_id
+    assert "savepoint" in str(found["started from"])
+    assert str(found["rule set"]).startswith("classic@")

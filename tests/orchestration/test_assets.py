@@ -15,20 +15,21 @@ from orchestration.defs.stream import Deployment, fraud_detection
 from orchestration.defs.traffic import TrafficConfig, send_traffic, write_command
 from orchestration.failures import translate_failures
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
-from pipelines.flink import Job
 from pipelines.topics import Topic, Topics, declare_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-JOB = Job(job_id="old", name="fraud-detection", state="RUNNING", started_ms=0, duration_ms=0)
+SWITCH = {"records": 900, "lost": 0, "doubled": 0, "gap_s": 7.5, "decided_under_new": 400}
 ANSWER = {
+    "outcome": "replaced",
     "job_id": "new",
-    "state": "RUNNING",
     "ruleset": "speed@0123456789ab",
+    "build": "00aa",
     "savepoint": "file:/savepoint-1",
-    "url": "http://flink/#/job/new",
+    "switch": SWITCH,
 }
+UNCHANGED = {**ANSWER, "outcome": "unchanged", "savepoint": None, "switch": None}
 
 
 class FakeBroker:
@@ -50,28 +51,17 @@ class FakeBroker:
 
 
 class FakeStream:
-    """A cluster that runs ``job``, and remembers what it was asked to do."""
+    """Answers as the command would, and remembers which rule set it was asked for."""
 
-    def __init__(self, job: Job | None, *, answer: Mapping[str, Any] | Exception = ANSWER) -> None:
-        self.job = job
+    def __init__(self, answer: Mapping[str, Any] | Exception = ANSWER) -> None:
         self.answer = answer
         self.asked: list[str] = []
-
-    def running(self) -> Job | None:
-        return self.job
-
-    def ruleset_of(self, job: Job) -> str:
-        return "classic@ba9876543210"
 
     def page_of(self, job_id: str) -> str:
         return f"http://flink/#/job/{job_id}"
 
-    def stop(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        self.asked.append("stop")
-        return {"savepoint": "file:/savepoint-1"}
-
-    def submit(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        self.asked.append(f"submit {ruleset}".strip())
+    def deploy(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        self.asked.append(ruleset)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -160,45 +150,55 @@ def test_everything_that_asks_a_server_is_tried_again() -> None:
         assert policy.max_retries == 3
 
 
-def test_missing_job_is_submitted(instance: dg.DagsterInstance) -> None:
-    stream = FakeStream(None)
+def test_deployment_says_what_it_did(instance: dg.DagsterInstance) -> None:
+    stream = FakeStream()
 
     metadata = metadata_of(deploy(instance, stream, ruleset="speed"))
 
-    assert stream.asked == ["submit speed"]
-    assert metadata["job id"] == "new"
-    assert metadata["rule set"] == "speed@0123456789ab"
-    assert metadata["page"] == "http://flink/#/job/new"
-    assert metadata["started from"] == "file:/savepoint-1"
+    assert stream.asked == ["speed"]
+    assert metadata == {
+        "deployed": "replaced",
+        "job id": "new",
+        "rule set": "speed@0123456789ab",
+        "build": "00aa",
+        "page": "http://flink/#/job/new",
+        "started from": "file:/savepoint-1",
+        "lost": 0,
+        "doubled": 0,
+        "records around the change": 900,
+        "gap, seconds": 7.5,
+    }
 
 
-def test_running_job_is_left_alone(instance: dg.DagsterInstance) -> None:
-    stream = FakeStream(JOB)
+def test_job_that_is_right_already_is_left_alone_and_shown(instance: dg.DagsterInstance) -> None:
+    metadata = metadata_of(deploy(instance, FakeStream(UNCHANGED)))
 
-    metadata = metadata_of(deploy(instance, stream))
-
-    assert stream.asked == []
-    assert (metadata["job id"], metadata["rule set"]) == ("old", "classic@ba9876543210")
+    assert (metadata["deployed"], metadata["job id"]) == ("unchanged", "new")
+    assert not {"started from", "lost", "gap, seconds"} & metadata.keys()
 
 
-def test_running_job_is_replaced_when_that_is_asked_for(instance: dg.DagsterInstance) -> None:
-    stream = FakeStream(JOB)
+@pytest.mark.parametrize("found", [{"lost": 3}, {"doubled": 1}])
+def test_change_that_lost_or_doubled_records_is_red(
+    instance: dg.DagsterInstance, found: dict[str, int]
+) -> None:
+    stream = FakeStream({**ANSWER, "switch": {**SWITCH, **found}})
 
-    metadata = metadata_of(deploy(instance, stream, replace=True))
+    result = deploy(instance, stream)
 
-    assert stream.asked == ["stop", "submit"]
-    assert metadata["job id"] == "new"
+    assert stream.asked == [""]  # once: the next attempt would find nothing to do, and be green
+    [failure] = result.get_step_failure_events()
+    assert "fraudlake reconcile" in str(failure.event_specific_data)
 
 
 def test_faulty_rule_file_fails_the_step_at_once_with_its_sentence(
     instance: dg.DagsterInstance,
 ) -> None:
     sentence = "rule 'velocity': window_s=0 - must be 1..86400"
-    stream = FakeStream(None, answer=TerminalError(sentence))
+    stream = FakeStream(TerminalError(sentence))
 
     result = deploy(instance, stream)
 
-    assert stream.asked == ["submit"]
+    assert stream.asked == [""]
     [failure] = result.get_step_failure_events()
     assert sentence in str(failure.event_specific_data)
 

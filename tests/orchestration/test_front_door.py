@@ -68,3 +68,12 @@ def test_interrupted_run_leaves_no_child_behind(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 30
     gone = subprocess.run(["kill", "-0", mark.read_text()], capture_output=True, check=False)
     assert gone.returncode != 0
+
+
+def test_fault_that_was_found_is_an_answer_where_the_caller_judges() -> None:
+    program = say("print('{\"lost\": 3}'); raise SystemExit(1)")
+    assert ask(log=str, program=program, may_find_fault=True) == {"lost": 3}
+    with pytest.raises(TerminalError, match="exit code 1"):
+        ask(log=str, program=program)
+    with pytest.raises(TerminalError, match="exit code 1"):
+        ask(log=str, program=say("raise SystemExit(1)"), may_find_fault=True)

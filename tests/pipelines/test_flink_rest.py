@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.errors import FraudlakeError, JobError, TransientError
-from pipelines.flink import FlinkRest
+from pipelines.flink import FlinkRest, rest_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,3 +94,15 @@ def test_the_newest_job_that_lives_is_the_active_one(cluster: Cluster) -> None:
     assert active is not None
     assert active.job_id == "b"
     assert FlinkRest(cluster.url).active_job("other") is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://flink:8081", "http://proxy/flink", "flink:8081", "ftp://flink:8081"]
+)
+def test_what_flinks_own_client_cannot_reach_is_refused(url: str) -> None:
+    with pytest.raises(JobError, match=r"not to .*FRAUDLAKE_FLINK_REST_URL=http://HOST:PORT"):
+        rest_address(url)
+
+
+def test_flinks_own_client_gets_host_and_port() -> None:
+    assert rest_address("http://[::1]:9000") == ("::1", 9000)

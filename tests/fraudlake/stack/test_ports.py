@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import socket
 
 import pytest
 
+from fraudlake.stack.flink_metrics import preferred_metrics_ports
 from fraudlake.stack.ports import choose_ports, port_answers, port_is_free
 from pipelines.errors import StackError
+from pipelines.settings import StackSettings
 
 WANTED = {"kafka_port": 9092, "flink_port": 8081, "dagster_port": 3000}
 
@@ -52,6 +55,19 @@ def test_strict_names_the_setting_and_who_holds_the_port() -> None:
     assert f"port {port} (kafka_port) is taken by" in str(caught.value)
     assert f"(process {os.getpid()})" in str(caught.value)
     assert "FRAUDLAKE_STACK_KAFKA_PORT" in str(caught.value)
+
+
+def test_strict_names_settings_that_exist() -> None:
+    stack = StackSettings(taskmanagers=3)
+    names = {*WANTED, *preferred_metrics_ports(stack)}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        for name in names:
+            with pytest.raises(StackError) as caught:
+                choose_ports({name: port}, strict=True)
+            found = re.findall(r"FRAUDLAKE_STACK_\w+", str(caught.value))
+            for setting in found:
+                assert hasattr(stack, setting.removeprefix("FRAUDLAKE_STACK_").lower()), setting
 
 
 def test_listener_on_all_addresses_takes_the_port() -> None:

@@ -1,0 +1,243 @@
+"""The order of a deployment: what is refused before the old job stops, and what is taken back."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fraudlake import deploy
+from fraudlake.build import build_of
+from fraudlake.deploy import deploy_job
+from fraudlake.deployment import Deployment
+from fraudlake.memory import Remembered, remember, statement_file
+from fraudlake.switch_report import Mark, SwitchReport
+from pipelines.errors import JobError, RulesetError, TransientError
+from pipelines.flink import Checkpoints, Job
+from pipelines.settings import FlinkSettings, Settings, StackSettings
+
+OLD, NEW, BACK = "a" * 32, "b" * 32, "c" * 32
+KERNEL = Path("/cache/kernel-1/kernel.jar")
+STOPPED_AT = "file:/savepoint-1"
+SWITCH = SwitchReport(records=9, lost=0, doubled=0, gap_s=2.5, decided_under_new=4)
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """A cluster with one job at most; it writes down what is done to it, in order."""
+
+    running: str | None = OLD
+    fails: dict[str, Exception] = field(default_factory=dict)
+    checkpoints_made: int = 1
+    newer_state: str | None = None
+    steps: list[str] = field(default_factory=list)
+    origins: list[str | None] = field(default_factory=list)
+
+    def step(self, name: str) -> None:
+        self.steps.append(name)
+        if name in self.fails:
+            raise self.fails[name]
+
+    def active_job(self, name: str) -> Job | None:
+        return next(iter(self.jobs(name)), None)
+
+    def jobs(self, name: str) -> list[Job]:
+        if self.running is None:
+            return []
+        return [Job(job_id=self.running, name=name, state="RUNNING", started_ms=0, duration_ms=0)]
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        return Checkpoints(
+            completed=self.checkpoints_made,
+            failed=0,
+            restored=0,
+            latest_ms=None,
+            latest_bytes=None,
+            latest_duration_ms=None,
+        )
+
+    def root_cause(self, job_id: str) -> str:
+        return "no slots"
+
+    def cancel(self, job_id: str) -> None:
+        self.step("cancel")
+        self.running = None
+
+    def await_end(self, job_id: str, *, wait_seconds: float) -> None: ...
+
+    def stop(self, settings: Settings, rest: Cluster, job: Job) -> str:
+        self.step("stop")
+        self.running = None
+        return STOPPED_AT
+
+    def start(self, settings: Settings, *, ruleset: str) -> Deployment:
+        self.step("start")
+        return self._run(NEW, f"{ruleset}@new", STOPPED_AT)
+
+    def start_again(self, settings: Settings, known: Remembered, *, savepoint: str) -> Deployment:
+        self.step("start again")
+        return self._run(BACK, known.ruleset, savepoint)
+
+    def _run(self, job_id: str, ruleset: str, origin: str | None) -> Deployment:
+        self.running = job_id
+        self.origins.append(origin)
+        return Deployment(job_id=job_id, state="RUNNING", ruleset=ruleset, url="", savepoint=origin)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(stack=StackSettings(home=tmp_path), flink=FlinkSettings(ruleset="classic"))
+
+
+@pytest.fixture
+def cluster(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """What is deployed is rule set `classic`, by sources that have not changed since."""
+    one = Cluster()
+    edges = {
+        "FlinkRest": lambda url: one,
+        "find_flink": lambda python: None,
+        "build_kernel": lambda flink: KERNEL,
+        "write_sql": lambda settings, name: f"the statement of {name}",
+        "run_submission": lambda *words: one.step("compile"),
+        "check_transactions": lambda settings: one.step("ask the broker"),
+        "stop_held": one.stop,
+        "submit_held": one.start,
+        "submit_again": one.start_again,
+        "newest_state": lambda settings: one.newer_state,
+        "mark_progress": lambda settings: Mark(read={}, decided={}, refused={}),
+        "report_switch": lambda settings, mark, *, ruleset: SWITCH,
+        "clear_old_states": lambda settings, *, working: one.step("clear up") or [],
+    }
+    for name, edge in edges.items():
+        monkeypatch.setattr(deploy, name, edge)
+    build = build_of(settings, "the statement of classic", KERNEL)
+    known = Remembered(job_id=OLD, ruleset="classic@old", ruleset_name="classic", build=build)
+    remember(settings, known)
+    kept = statement_file(settings, OLD)
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    return one
+
+
+def run(settings: Settings, ruleset: str | None = "speed") -> deploy.Deployed:
+    return deploy_job(settings, ruleset=ruleset, say=lambda text: None)
+
+
+@pytest.mark.parametrize("ruleset", [None, "classic"])
+def test_nothing_is_done_where_nothing_has_changed(
+    settings: Settings, cluster: Cluster, ruleset: str | None
+) -> None:
+    deployed = run(settings, ruleset)
+    assert (deployed.outcome, deployed.job_id, deployed.switch) == ("unchanged", OLD, None)
+    assert deployed.ruleset == "classic@old"
+    assert cluster.steps == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"parallelism": 3}, {"state_backend": "rocksdb"}, {"checkpoint_interval_ms": 500}],
+    ids=str,
+)
+def test_a_changed_setting_is_a_change(
+    settings: Settings, cluster: Cluster, changed: dict[str, object]
+) -> None:
+    flink = dataclasses.replace(settings.flink, **changed)  # type: ignore[arg-type]
+    assert run(dataclasses.replace(settings, flink=flink), None).outcome == "replaced"
+
+
+def test_job_of_the_same_build_that_somebody_else_submitted_is_replaced(
+    settings: Settings, cluster: Cluster
+) -> None:
+    cluster.running = "d" * 32
+    assert run(settings, None).outcome == "replaced"
+
+
+def test_missing_job_is_started(settings: Settings, cluster: Cluster) -> None:
+    cluster.running = None
+    deployed = run(settings)
+    assert (deployed.outcome, deployed.job_id, deployed.switch) == ("started", NEW, None)
+    assert cluster.steps == ["start"]
+
+
+def test_new_job_takes_the_old_ones_place_on_its_state_and_the_change_is_counted(
+    settings: Settings, cluster: Cluster
+) -> None:
+    deployed = run(settings)
+    assert cluster.steps == ["compile", "ask the broker", "stop", "start", "clear up"]
+    assert (deployed.outcome, deployed.job_id) == ("replaced", NEW)
+    assert deployed.savepoint == STOPPED_AT
+    assert deployed.switch == SWITCH
+
+
+@pytest.mark.parametrize("step", ["compile", "ask the broker"])
+def test_what_cannot_run_is_refused_while_the_old_job_runs_on(
+    settings: Settings, cluster: Cluster, step: str
+) -> None:
+    cluster.fails[step] = JobError("it cannot run")
+    with pytest.raises(JobError, match="it cannot run"):
+        run(settings)
+    assert "stop" not in cluster.steps
+    assert cluster.running == OLD
+
+
+def test_faulty_rule_set_is_refused_before_the_cluster_is_asked(
+    settings: Settings, cluster: Cluster
+) -> None:
+    with pytest.raises(RulesetError):
+        run(settings, "no_such_rules.toml")
+    assert cluster.steps == []
+
+
+def test_old_job_that_cannot_be_stopped_runs_on(settings: Settings, cluster: Cluster) -> None:
+    cluster.fails["stop"] = JobError("it made no savepoint and goes on")
+    with pytest.raises(JobError, match="goes on"):
+        run(settings)
+    assert cluster.steps == ["compile", "ask the broker", "stop"]
+    assert cluster.running == OLD
+
+
+@pytest.mark.parametrize("error", [JobError("no slots"), TransientError("Flink is away")])
+def test_start_that_fails_is_taken_back_and_says_so(
+    settings: Settings, cluster: Cluster, error: Exception
+) -> None:
+    cluster.fails["start"] = error
+    with pytest.raises(JobError) as caught:
+        run(settings)
+    assert cluster.steps[-2:] == ["start", "start again"]
+    assert cluster.origins == [STOPPED_AT]
+    assert cluster.running == BACK
+    for told in (str(error), BACK, "classic@old"):
+        assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("newer", [None, "file:/checkpoint-7"])
+def test_new_job_without_a_checkpoint_is_ended_before_the_old_one_starts(
+    settings: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch, newer: str | None
+) -> None:
+    monkeypatch.setattr(deploy, "RUNNING_SECONDS", 0.0)
+    cluster.checkpoints_made, cluster.newer_state = 0, newer
+    with pytest.raises(JobError, match="no checkpoint within 0 s: no slots"):
+        run(settings)
+    assert cluster.steps[-3:] == ["start", "cancel", "start again"]
+    # One that it made after we gave up has committed: the savepoint would decide that again.
+    assert cluster.origins[-1] == (newer or STOPPED_AT)
+
+
+def test_old_job_that_is_not_remembered_cannot_come_back_and_the_way_is_told(
+    settings: Settings, cluster: Cluster
+) -> None:
+    cluster.fails["start"] = JobError("no slots")
+    statement_file(settings, OLD).unlink()
+    with pytest.raises(JobError, match=f"submit --ruleset NAME --savepoint {STOPPED_AT}"):
+        run(settings)
+    assert cluster.steps[-1] == "start"
+
+
+@pytest.mark.parametrize("error", [JobError("away"), OSError("read-only")])
+def test_old_files_that_stay_do_not_make_the_change_a_failure(
+    settings: Settings, cluster: Cluster, error: Exception
+) -> None:
+    cluster.fails["clear up"] = error
+    assert run(settings).outcome == "replaced"
