@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from fraudlake.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.settings import FlinkSettings, Settings, StackSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OLD, NEW, BACK = "a" * 32, "b" * 32, "c" * 32
 KERNEL = Path("/cache/kernel-1/kernel.jar")
@@ -72,7 +76,9 @@ class Cluster:
         self.running = None
         return STOPPED_AT
 
-    def start(self, settings: Settings, *, ruleset: str) -> Deployment:
+    def start(
+        self, settings: Settings, *, ruleset: str, say: Callable[[str], None] | None = None
+    ) -> Deployment:
         self.step("start")
         return self._run(NEW, f"{ruleset}@new", STOPPED_AT)
 
