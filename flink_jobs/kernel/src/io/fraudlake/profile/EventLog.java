@@ -41,17 +41,37 @@ final class EventLog {
     }
 
     long time(int i) {
-        return Bytes.getLong(records.bytes(), records.at(i)) << 16 >> 16;
+        return timeAt(records.at(i));
     }
 
     int flags(int i) {
-        int at = records.at(i) + TIME_BYTES;
-        int low = records.bytes()[at] & 0xFF;
-        return flagBytes == 1 ? low : low | (records.bytes()[at + 1] & 0xFF) << 8;
+        return flagsAt(records.at(i));
     }
 
     long amount(int i) {
-        return Bytes.getLong48(records.bytes(), records.at(i) + records.width);
+        return amountAt(records.at(i));
+    }
+
+    /** Where event {@code i} begins, for who walks through many: the next is a width further. */
+    int at(int i) {
+        return records.at(i);
+    }
+
+    int width() {
+        return records.width;
+    }
+
+    long timeAt(int at) {
+        return Bytes.getLong(records.bytes(), at) << 16 >> 16;
+    }
+
+    int flagsAt(int at) {
+        int low = records.bytes()[at + TIME_BYTES] & 0xFF;
+        return flagBytes == 1 ? low : low | (records.bytes()[at + TIME_BYTES + 1] & 0xFF) << 8;
+    }
+
+    long amountAt(int at) {
+        return Bytes.getLong48(records.bytes(), at + records.width);
     }
 
     /** 0: the event has no value, or is too old for its values to be kept. */

@@ -13,10 +13,14 @@ import java.util.Arrays;
  *
  * <pre>
  * 0 time of the newest event that is in panes   8 fingerprint of the windows
- * 12 for each window: number of its oldest pane (8), its panes in a ring
+ * 12 for each window: number of its oldest pane (8), whether the next is as it should be (1), the
+ *    sketches of all its panes together, then its panes in a ring
  * </pre>
  */
 final class Panes {
+
+    /** Part of the fingerprint: panes of another layout are not read. */
+    static final int LAYOUT = 2;
 
     static final int PER_WINDOW = 32;
     /** The one that is being filled and the one that leaves, besides. */
@@ -25,15 +29,17 @@ final class Panes {
     private static final int NEWEST = 0;
     private static final int FINGERPRINT = 8;
     private static final int HEAD = 12;
-    private static final int OLDEST_BYTES = 8;
+    private static final int IS_UNITED = 8;
+    private static final int WINDOW_HEAD = 9;
 
     private final Window[] windows;
     private final int[] beginsOf;
     private final int[] widths;
     private final int[][] sketchesOf;
+    private final int[][] unionsOf;
+    private final int[] unionBytes;
     private final int fingerprint;
     private final int size;
-    private final byte[] union = new byte[Sketch.BYTES];
     private byte[] bytes;
     private int base;
 
@@ -43,18 +49,23 @@ final class Panes {
         beginsOf = new int[windows.length];
         widths = new int[windows.length];
         sketchesOf = new int[windows.length][];
+        unionsOf = new int[windows.length][];
+        unionBytes = new int[windows.length];
         int next = HEAD;
         for (int w = 0; w < windows.length; w++) {
             beginsOf[w] = next;
             sketchesOf[w] = new int[windows[w].cells.size()];
+            unionsOf[w] = new int[sketchesOf[w].length];
             int width = 0;
             for (int c = 0; c < sketchesOf[w].length; c++) {
                 Cell cell = windows[w].cells.get(c);
                 sketchesOf[w][c] = width + cell.paneWidth();
                 width = sketchesOf[w][c] + Sketch.BYTES * cell.columns().length;
+                unionsOf[w][c] = unionBytes[w];
+                unionBytes[w] += Sketch.BYTES * cell.columns().length;
             }
             widths[w] = width;
-            next += OLDEST_BYTES + SLOTS * width;
+            next += WINDOW_HEAD + unionBytes[w] + SLOTS * width;
         }
         size = next;
     }
@@ -125,7 +136,13 @@ final class Panes {
 
     private int at(int window, long pane) {
         int slot = (int) Math.floorMod(pane, (long) SLOTS);
-        return base + beginsOf[window] + OLDEST_BYTES + slot * widths[window];
+        int ring = base + beginsOf[window] + WINDOW_HEAD + unionBytes[window];
+        return ring + slot * widths[window];
+    }
+
+    /** Where the sketches of a cell begin that hold the values of all panes of the window. */
+    private int union(int window, int cell) {
+        return base + beginsOf[window] + WINDOW_HEAD + unionsOf[window][cell];
     }
 
     /** Takes the values of event {@code i}, which the windows hold, into their sketches. */
@@ -142,6 +159,7 @@ final class Panes {
                     int hash = log.hash(i, columns[k]);
                     if (hash != 0) {
                         Sketch.add(bytes, pane + sketchesOf[w][c] + k * Sketch.BYTES, hash);
+                        Sketch.add(bytes, union(w, c) + k * Sketch.BYTES, hash);
                     }
                 }
             }
@@ -180,6 +198,23 @@ final class Panes {
         }
         setOldest(window, wanted);
         findExtremes(window, running, at, log, edge);
+        bytes[base + beginsOf[window] + IS_UNITED] = 0;
+    }
+
+    /** Puts the sketches of all panes together: a value that left one may still be in another. */
+    private void unite(int window) {
+        if (bytes[base + beginsOf[window] + IS_UNITED] != 0) {
+            return;
+        }
+        bytes[base + beginsOf[window] + IS_UNITED] = 1;
+        for (int c = 0; c < sketchesOf[window].length; c++) {
+            int length = Sketch.BYTES * windows[window].cells.get(c).columns().length;
+            Arrays.fill(bytes, union(window, c), union(window, c) + length, (byte) 0);
+            for (int slot = 0; slot < SLOTS; slot++) {
+                int sketches = at(window, slot) + sketchesOf[window][c];
+                Sketch.merge(bytes, union(window, c), sketches, length);
+            }
+        }
     }
 
     /** The running aggregates hold the log alone; now the panes count, too. */
@@ -205,13 +240,8 @@ final class Panes {
 
     /** About how many different values the window holds. */
     double distinct(int window, Cell cell, int column) {
-        Arrays.fill(union, (byte) 0);
+        unite(window);
         int c = windows[window].cells.indexOf(cell);
-        int k = cell.indexOf(column);
-        int sketch = sketchesOf[window][c] + k * Sketch.BYTES;
-        for (int slot = 0; slot < SLOTS; slot++) {
-            Sketch.merge(union, bytes, at(window, slot) + sketch);
-        }
-        return Sketch.estimate(union);
+        return Sketch.estimate(bytes, union(window, c) + cell.indexOf(column) * Sketch.BYTES);
     }
 }

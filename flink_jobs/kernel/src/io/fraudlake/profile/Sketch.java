@@ -29,19 +29,19 @@ final class Sketch {
         }
     }
 
-    /** {@code union}, of 256 bytes, holds what it held and the sketch at {@code at}. */
-    static void merge(byte[] union, byte[] bytes, int at) {
-        for (int i = 0; i < BYTES; i++) {
-            union[i] = (byte) Math.max(union[i], bytes[at + i]);
+    /** The sketches at {@code union} hold what they held and those at {@code at}. */
+    static void merge(byte[] bytes, int union, int at, int length) {
+        for (int i = 0; i < length; i++) {
+            bytes[union + i] = (byte) Math.max(bytes[union + i], bytes[at + i]);
         }
     }
 
-    static double estimate(byte[] sketch) {
+    static double estimate(byte[] bytes, int at) {
         double sum = 0;
         int empty = 0;
         for (int i = 0; i < BYTES; i++) {
-            sum += INVERSE_POWERS[sketch[i]];
-            empty += sketch[i] == 0 ? 1 : 0;
+            sum += INVERSE_POWERS[bytes[at + i]];
+            empty += bytes[at + i] == 0 ? 1 : 0;
         }
         double raw = ALPHA * BYTES * BYTES / sum;
         boolean isFew = raw <= 2.5 * BYTES && empty > 0;

@@ -60,7 +60,7 @@ final class WindowAggregates {
         }
         size = next;
         asOf = new byte[size];
-        panes = new Panes(windows, plan.windowsFingerprint());
+        panes = new Panes(windows, Panes.LAYOUT * 31 + plan.windowsFingerprint());
     }
 
     /** Bytes in the profile. */

@@ -21,10 +21,10 @@ final class WindowScans {
     static final double NORMAL = 1.4826;
 
     private final List<Scan> scans = new ArrayList<>();
-    /** The events in sight, newest first. */
-    private final int[] seen = new int[MOST];
-    private int count;
+    /** Of the events in sight, newest first until the amounts are sorted. */
+    private final long[] times = new long[MOST];
     private final long[] amounts = new long[MOST];
+    private int count;
     private boolean areSorted;
 
     private record Scan(Plan.Feature feature, int position, int column) {
@@ -70,7 +70,7 @@ final class WindowScans {
                 look(scan, log, end, current);
                 before = scan.column >= 0 ? null : scan;
             }
-            features[scan.position] = value(scan, log, current);
+            features[scan.position] = value(scan, current);
         }
     }
 
@@ -83,46 +83,50 @@ final class WindowScans {
         if (scan.column >= 0 && hash == 0) {
             return;
         }
-        for (int i = end - 1; i >= 0 && count < MOST && log.time(i) > horizon; i--) {
+        int at = log.at(end);
+        for (int i = end - 1; i >= 0 && count < MOST; i--) {
+            at -= log.width();
+            long time = log.timeAt(at);
+            if (time <= horizon) {
+                return;
+            }
             boolean isCounted =
-                    feature.filter() < 0 || (log.flags(i) >>> feature.filter() & 1) != 0;
+                    feature.filter() < 0 || (log.flagsAt(at) >>> feature.filter() & 1) != 0;
             if (isCounted && (scan.column < 0 || log.hash(i, scan.column) == hash)) {
-                seen[count++] = i;
+                times[count] = time;
+                amounts[count++] = log.amountAt(at);
             }
         }
     }
 
-    private double value(Scan scan, EventLog log, Current current) {
+    private double value(Scan scan, Current current) {
         if (count == 0) {
             return Double.NaN;
         }
         return switch (scan.feature.aggregate()) {
-            case P95 -> percentile95(log);
-            case ROBUST_Z -> robustZ(log, current.amount);
-            case TIME_OF_DAY_SHARE -> timeOfDayShare(log, current.time);
-            case CATEGORY_MEAN -> mean(log);
+            case P95 -> percentile95();
+            case ROBUST_Z -> robustZ(current.amount);
+            case TIME_OF_DAY_SHARE -> timeOfDayShare(current.time);
+            case CATEGORY_MEAN -> mean();
             default -> throw new IllegalStateException(scan.feature + " is not scanned");
         };
     }
 
-    private void sortAmounts(EventLog log) {
+    private void sortAmounts() {
         if (!areSorted) {
-            for (int i = 0; i < count; i++) {
-                amounts[i] = log.amount(seen[i]);
-            }
             Arrays.sort(amounts, 0, count);
             areSorted = true;
         }
     }
 
     /** The smallest amount that 95 in 100 do not exceed. */
-    private double percentile95(EventLog log) {
-        sortAmounts(log);
+    private double percentile95() {
+        sortAmounts();
         return amounts[(95 * count + 99) / 100 - 1] / 100.0;
     }
 
-    private double robustZ(EventLog log, long amount) {
-        sortAmounts(log);
+    private double robustZ(long amount) {
+        sortAmounts();
         long twiceMedian = amounts[(count - 1) / 2] + amounts[count / 2];
         double deviation = medianDeviation(twiceMedian);
         return deviation == 0
@@ -150,19 +154,19 @@ final class WindowScans {
         return count % 2 == 1 ? last : (last + beforeLast) / 2.0;
     }
 
-    private double timeOfDayShare(EventLog log, long time) {
+    private double timeOfDayShare(long time) {
         int near = 0;
         for (int i = 0; i < count; i++) {
-            long apart = Math.floorMod(log.time(seen[i]) - time, DAY_MS);
+            long apart = (time - times[i]) % DAY_MS; // none of them is later
             near += Math.min(apart, DAY_MS - apart) <= NEAR_MS ? 1 : 0;
         }
         return (double) near / count;
     }
 
-    private double mean(EventLog log) {
+    private double mean() {
         long sum = 0;
         for (int i = 0; i < count; i++) {
-            sum += log.amount(seen[i]);
+            sum += amounts[i];
         }
         return (double) sum / count / 100.0;
     }
