@@ -24,8 +24,7 @@ READ_VALUES = ("distinct", "category_mean")
 """The aggregates that look at the values of a category, which are kept with the events."""
 
 PLAN_VERSION = 2
-DAY_MS = 86_400_000
-CARD_MEMORY_MS = 180 * DAY_MS
+CARD_MEMORY_MS = 180 * 86_400_000
 """Longer than any window, so that a card's last place and use are known when it wakes up."""
 KEY_COLUMNS: dict[Entity, str] = {
     "customer": "customer_id",
@@ -139,11 +138,8 @@ class Stage:
 
     @property
     def forget_after_ms(self) -> int:
-        """A key that was idle for longer is forgotten, in event time."""
-        if self.entity == "card":
-            return CARD_MEMORY_MS
-        # Days are counted whole: the first may have begun up to a day before.
-        return max(self.horizon_ms, self.labels_ms + DAY_MS if self.has_labels else 0)
+        """A key that was idle for longer is forgotten, in event time; but for what labels tell."""
+        return CARD_MEMORY_MS if self.entity == "card" else self.horizon_ms
 
     def meaning(self) -> list[Any]:
         """What decides the values of all its features."""

@@ -24,8 +24,8 @@ are the semantics:
     card's last place in time (of one instant: the last to arrive) to this one; there is none back
     in time. Speed counts at least a minute.
 8.  Amounts are whole minor units of the base currency; features show major units.
-9.  What was idle for longer than it remembers anything is forgotten whole: a card after 180 days,
-    the others after their longest window.
+9.  What was idle for longer than it remembers any event is forgotten: a card after 180 days,
+    the others after their longest window; what labels tell (12) is counted apart.
 10. A customer, merchant, device or network address stores the events of all its cards just so, in
     the order in which they came to it, and without repeats. That order is not decided by any one
     card's partition; the order given here is one of those that may be.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from pipelines.contracts.label import Label
     from pipelines.features import Feature, Stage
@@ -38,6 +38,7 @@ class Frauds:
     def __init__(self, told: Iterable[Told]) -> None:
         self._told = sorted(told, key=lambda one: one.behind)
         self._known: defaultdict[tuple[str, str], dict[str, _Fraud]] = defaultdict(dict)
+        self._days: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
 
     def arrive(self, arrived: int) -> None:
         """Take the labels that came before the transaction with so many others before it."""
@@ -61,20 +62,17 @@ class Frauds:
         else:
             fraud.known_from_ms, fraud.known_until_ms = label.label_time_ms, math.inf
 
-    def value(
-        self,
-        feature: Feature,
-        event: Event,
-        key: tuple[str, str],
-        history: Sequence[Event],
-        stage: Stage,
-    ) -> float:
+    def count(self, key: tuple[str, str], event: Event) -> None:
+        """Count a transaction of the merchant or device, whether it is ever labelled or not."""
+        self._days[key].append(event.time // DAY_MS)
+
+    def value(self, feature: Feature, event: Event, key: tuple[str, str], stage: Stage) -> float:
         """The share or the count of frauds in the feature's days."""
+        all_days = self._days[key]
         last = event.time // DAY_MS - feature.delay_ms // DAY_MS
         days = range(last - feature.window_ms // DAY_MS, last)
-        newest = max((earlier.time // DAY_MS for earlier in history), default=0)
+        newest = max(all_days, default=0)
         stored = range(newest - stage.labels_ms // DAY_MS, max(newest, last) + 1)
-        all_days = [earlier.time // DAY_MS for earlier in history]
         count = sum(day in days and day in stored for day in all_days)
         frauds = sum(
             fraud.day in days

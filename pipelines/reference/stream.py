@@ -87,6 +87,7 @@ def decide_stream(
         for stage in stages:
             if (key := _key(stage, event)) is not None:
                 known.histories[key].append(event)
+                known.frauds.count(key, event)
     return decided
 
 
@@ -170,7 +171,7 @@ def _feature(feature: Feature, event: Event, known: _Known, stage: Stage) -> flo
         return None
     history = known.histories[key]
     if feature.is_of_labels:
-        return known.frauds.value(feature, event, key, history, stage)
+        return known.frauds.value(feature, event, key, stage)
     if feature.window_ms == 0:
         return of_all_time(feature, event, history)
     return windowed(feature, event, history, stage)

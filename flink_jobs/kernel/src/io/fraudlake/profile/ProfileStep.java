@@ -65,27 +65,29 @@ final class ProfileStep {
         }
     }
 
-    /** The key was idle for long, or its time has not come yet. */
+    /**
+     * Lets go of what no window reaches any longer: the profile of a device is over in hours, while
+     * frauds on it are counted for weeks. They have no timer of their own while there is a profile.
+     */
     static void onTimer(OnTimerContext context, MapView<Integer, byte[]> state) throws Exception {
         TimeContext<Long> clock = context.timeContext(Long.class);
-        long idleAt = idleAt(state);
-        if (idleAt == Long.MIN_VALUE) {
+        byte[] whole = state.get(KeyState.WHOLE);
+        if (whole != null && !isOver(clock, ProfileKernel.idleAt(whole))) {
             return;
         }
-        if (clock.currentWatermark() >= idleAt + GRACE_MS) {
-            state.remove(KeyState.WHOLE);
+        state.remove(KeyState.WHOLE);
+        byte[] frauds = state.get(KeyState.FRAUDS);
+        if (frauds != null && isOver(clock, FraudHistory.idleAt(frauds))) {
             state.remove(KeyState.FRAUDS);
-        } else {
-            clock.registerOnTime(idleAt + GRACE_MS);
         }
     }
 
-    private static long idleAt(MapView<Integer, byte[]> state) throws Exception {
-        byte[] whole = state.get(KeyState.WHOLE);
-        byte[] labelled = state.get(KeyState.FRAUDS);
-        return Math.max(
-                whole == null ? Long.MIN_VALUE : ProfileKernel.idleAt(whole),
-                labelled == null ? Long.MIN_VALUE : FraudHistory.idleAt(labelled));
+    private static boolean isOver(TimeContext<Long> clock, long idleAt) {
+        boolean isOver = clock.currentWatermark() >= idleAt + GRACE_MS;
+        if (!isOver) {
+            clock.registerOnTime(idleAt + GRACE_MS);
+        }
+        return isOver;
     }
 
     private static void registerTimer(Context context, long idleAt) {
