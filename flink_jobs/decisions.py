@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PLAN_VERSION = 1
 JUDGEMENT = "io.fraudlake.decision.Judgement"
+FIXED_TEXT = "io.fraudlake.decision.FixedText"
 _REASON = "ROW<`observed` DOUBLE, `limit` DOUBLE, `because` STRING>"
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flink_jobs import tables
-from flink_jobs.decisions import JUDGEMENT, DecisionPlan, decision_steps, insert_outbox
+from flink_jobs.decisions import FIXED_TEXT, JUDGEMENT, DecisionPlan, decision_steps, insert_outbox
 from flink_jobs.side_inputs import SideInput, side_inputs, stage_call
 from flink_jobs.tables import Column, quote
 from pipelines.columns import Column as RuleColumn
@@ -50,6 +50,7 @@ FUNCTIONS = {
     "f_text": f"{JAVA}.event.EventText",
     "f_base_amount": f"{JAVA}.event.EventAmount",
     "f_is_duplicate": f"{JAVA}.event.EventIsDuplicate",
+    "f_fixed": FIXED_TEXT,
     "f_profile": f"{JAVA}.profile.Profile",
     "f_judgement": JUDGEMENT,
 }

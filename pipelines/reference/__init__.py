@@ -9,15 +9,16 @@ are the semantics:
     transaction older than the newest before it is late.
 3.  A transaction whose id the card remembers is a repeat. It is not judged (no features, no rule,
     score 0) and leaves no trace, not even in what is newest. An id is remembered until the newest
-    is 24 hours past what it was when the id came, and while it is among the last 1000.
+    is 24 hours past what it was when the id came, and while it is among the last 256.
 4.  The card stores events no older than the longest window before the newest; events of one instant
-    in their order of arrival. (The kernel stores 1000 of them, and sums up those before by 32nds of
-    each window: beyond 1000 it is the less exact of the two.) The values that distinct counts and
+    in their order of arrival. (The kernel stores 256 of them, and sums up those before by 32nds of
+    each window: beyond 256 it is the less exact of the two.) The values that distinct counts and
     means of a category look at are stored no longer than the longest window of such a feature of
     the same column; a transaction later than that gets NULL for them.
 5.  A window is (t - w, t] in the transaction's own time, over what is stored, and the transaction
     itself unless the feature leaves it out. So a late one is decided as of its own time.
-    Percentiles, robust z, times of day and means of a category look at the newest 100 that count.
+    Percentiles, robust z, times of day and means of a category look at the newest 100 that count
+    (the kernel: of those it stores).
 6.  A value is first seen unless the card remembers it: for 90 days after its last use, and at most
     128 values, of which the least recently used goes.
 7.  A place is a transaction with coordinates that the place filter lets through. Travel is from the

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipelines.reference.frauds import Told
     from pipelines.rules import Ruleset
 
-ID_MEMORY_MS, MOST_IDS = 86_400_000, 1000
+ID_MEMORY_MS, MOST_IDS = 86_400_000, 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ def busy_card(draw: random.Random, count: int, *, step_ms: int) -> list[Arrival]
 
 def test_ids_and_merchants_beyond_every_capacity_equal_the_reference(kernel: Kernel) -> None:
     """More ids and merchants than a card keeps: the oldest goes in both."""
-    arrivals = busy_card(random.Random(1), 1300, step_ms=1000)
+    arrivals = busy_card(random.Random(1), 1300, step_ms=4000)
     assert_agree(kernel, FEATURES.select({"card_count_10m", "card_new_merchant"}), arrivals)
 
 
@@ -150,7 +150,7 @@ BUSY = {
 }
 
 
-def test_beyond_a_thousand_events_a_window_reaches_back_by_at_most_a_32nd_more(
+def test_beyond_256_events_a_window_reaches_back_by_at_most_a_32nd_more(
     kernel: Kernel,
 ) -> None:
     """4,000 uses in 33 hours, 2,900 of them in a day."""

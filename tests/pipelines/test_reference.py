@@ -195,9 +195,9 @@ def test_id_that_came_late_is_remembered_from_the_newest_of_then() -> None:
     assert not decide(*uses[:2], use("late", 2 * DAY))[2].is_duplicate
 
 
-def test_only_the_last_thousand_ids_are_remembered() -> None:
-    uses = [use(f"t{n}", n) for n in range(1001)]
-    decided = decide(*uses, use("t1", 1001), use("t0", 1002))
+def test_only_the_last_256_ids_are_remembered() -> None:
+    uses = [use(f"t{n}", n) for n in range(257)]
+    decided = decide(*uses, use("t1", 257), use("t0", 258))
     assert [one.duplicate_of_offset for one in decided[-2:]] == [101, None]
 
 

@@ -1,4 +1,6 @@
 import io.fraudlake.Hash64;
+import io.fraudlake.KeyState;
+import io.fraudlake.profile.KeyMemory;
 import io.fraudlake.profile.ProfileKernel;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
@@ -23,21 +25,46 @@ public final class KernelHarness {
         BufferedReader in =
                 new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        Map<String, byte[]> states = new HashMap<>();
+        Map<String, Memory> states = new HashMap<>();
         ProfileKernel kernel = null;
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split("\t", -1);
             switch (words[0]) {
                 case "plan" -> kernel = new ProfileKernel(words[1]);
                 case "fresh" -> states.clear();
-                case "size" -> out.println(states.get(words[1]).length);
+                case "size" -> out.println(states.get(words[1]).size());
                 case "event" -> out.println(process(kernel, states, words));
                 default -> throw new IllegalArgumentException("unknown line: " + line);
             }
         }
     }
 
-    private static String process(ProfileKernel kernel, Map<String, byte[]> states, String[] words) {
+    /** Like the heap backend while a snapshot runs: the kernel gets copies. */
+    private static final class Memory implements KeyMemory {
+
+        private final Map<Integer, byte[]> parts = new HashMap<>();
+
+        @Override
+        public byte[] get(Integer part) {
+            byte[] bytes = parts.get(part);
+            return bytes == null ? null : bytes.clone();
+        }
+
+        @Override
+        public void put(Integer part, byte[] bytes) {
+            if (bytes == null) {
+                parts.remove(part);
+            } else {
+                parts.put(part, bytes.clone());
+            }
+        }
+
+        private int size() {
+            return parts.values().stream().mapToInt(bytes -> bytes.length).sum();
+        }
+    }
+
+    private static String process(ProfileKernel kernel, Map<String, Memory> states, String[] words) {
         ProfileKernel.Event event = new ProfileKernel.Event();
         event.transactionId = words[2].getBytes(StandardCharsets.UTF_8);
         event.transactionHash = Hash64.of(event.transactionId);
@@ -55,10 +82,8 @@ public final class KernelHarness {
         }
         ProfileKernel.Verdict verdict = new ProfileKernel.Verdict();
         verdict.features = new double[kernel.featureCount()];
-        byte[] before = states.get(words[1]);
-        // Like the heap backend while a snapshot runs: the kernel gets a copy.
-        byte[] copy = before == null ? null : before.clone();
-        states.put(words[1], kernel.process(copy, event, verdict));
+        Memory memory = states.computeIfAbsent(words[1], key -> new Memory());
+        memory.put(KeyState.WHOLE, kernel.process(memory, event, verdict));
         StringBuilder answer = new StringBuilder();
         answer.append(verdict.isLate ? 1 : 0).append('\t').append(verdict.isDuplicate ? 1 : 0);
         answer.append('\t').append(verdict.duplicateOfOffset).append('\t');

@@ -1,8 +1,9 @@
 """One query over one table in a Flink of its own: ``python flink_query.py FOLDER``.
 
 A program, not a function: the JVM that pyflink starts, and what its packages warn of when they are
-imported, end with it. Reads ``query.json`` (column types, expressions) and ``rows.json`` from the
-folder, and writes ``answer.json``: for each row its values, in the order of the rows.
+imported, end with it. Reads ``query.json`` (column types, expressions, the kernel's jar) and
+``rows.json`` from the folder, and writes ``answer.json``: for each row its values, in the order of
+the rows.
 """
 
 from __future__ import annotations
@@ -14,16 +15,22 @@ from pathlib import Path
 from pyflink.common import Configuration
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+from flink_jobs.decisions import FIXED_TEXT
+
 
 def main(folder: Path) -> None:
     query = json.loads((folder / "query.json").read_text(encoding="utf-8"))
     configuration = Configuration()
     configuration.set_string("parallelism.default", "1")
+    configuration.set_string("pipeline.jars", query["kernel"])
     environment = TableEnvironment.create(
         EnvironmentSettings.new_instance()
         .in_streaming_mode()
         .with_configuration(configuration)
         .build()
+    )
+    environment.execute_sql(
+        f"CREATE TEMPORARY SYSTEM FUNCTION f_fixed AS '{FIXED_TEXT}' LANGUAGE JAVA"
     )
     columns = ", ".join(f"`{name}` {kind}" for name, kind in query["columns"].items())
     rows = (folder / "rows.json").as_uri()

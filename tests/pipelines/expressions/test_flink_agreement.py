@@ -26,6 +26,7 @@ from expression_cases import (
     sentence_row,
 )
 
+from fraudlake.stack.kernel import build_kernel
 from pipelines.expressions.folding import fold
 from pipelines.expressions.interpret import evaluate
 from pipelines.expressions.parsing import parse_expression
@@ -130,6 +131,7 @@ def run_in_flink(
     query = {
         "columns": {name: types[kind] for name, kind in all_columns().items()},
         "expressions": list(expressions.values()),
+        "kernel": build_kernel().as_uri(),
     }
     lines = [json.dumps({"n": n, **row}) for n, row in enumerate(rows)]
     (folder / "query.json").write_text(json.dumps(query), encoding="utf-8")

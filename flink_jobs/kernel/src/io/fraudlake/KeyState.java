@@ -25,6 +25,9 @@ public final class KeyState {
     /** What a key's transactions turned out to be. */
     public static final Integer FRAUDS = -2;
 
+    /** What a busy key's log had to let go of, summed up; seldom read or written. */
+    public static final Integer PANES = -3;
+
     private KeyState() {}
 
     /** The declaration of {@code MapView<Integer, byte[]> state}. */

@@ -19,13 +19,15 @@ import org.apache.flink.table.types.logical.RowType;
  * <p>BYTES are JSON already and are written as they are. {@code features ARRAY<DOUBLE>} becomes an
  * object with the names and kinds that the table's options give. A column {@code alert} that is
  * not null turns the record inside out: its members first, then {@code latest}, which holds the
- * rest of the row, the decision.
+ * rest of the row, the decision. That decision has been written just before, as a record of its
+ * own, and its bytes are taken again.
  */
 final class RecordEncoder implements SerializationSchema<RowData> {
 
     private static final long serialVersionUID = 1L;
     private static final String FEATURES = "features";
     private static final String ALERT = "alert";
+    private static final String DECISION_ID = "decision_id";
     private static final byte[] LATEST = ",\"latest\":".getBytes(StandardCharsets.US_ASCII);
 
     private final RowType rowType;
@@ -34,6 +36,9 @@ final class RecordEncoder implements SerializationSchema<RowData> {
     private transient JsonBytes out;
     private transient Member[] members;
     private transient Member alert;
+    private transient Member decisionId;
+    private transient byte[] lastId;
+    private transient byte[] last;
     private transient JobMetrics.Written metrics;
 
     /** {@code features}: {@code name:kind} in the order of the array. */
@@ -50,9 +55,14 @@ final class RecordEncoder implements SerializationSchema<RowData> {
             metrics = new JobMetrics.Written(context.getMetricGroup(), rowType);
         }
         Member[] all = bind(rowType, features);
-        int alertIndex = rowType.getFieldNames().indexOf(ALERT);
-        alert = alertIndex < 0 ? null : all[alertIndex];
+        alert = find(all, ALERT);
+        decisionId = find(all, DECISION_ID);
         members = Arrays.stream(all).filter(m -> m != alert).toArray(Member[]::new);
+    }
+
+    private Member find(Member[] all, String name) {
+        int index = rowType.getFieldNames().indexOf(name);
+        return index < 0 ? null : all[index];
     }
 
     private static Member[] bind(RowType rowType, List<String> features) {
@@ -69,17 +79,31 @@ final class RecordEncoder implements SerializationSchema<RowData> {
 
     @Override
     public byte[] serialize(RowData row) {
-        out.reset();
         boolean isAlert = alert != null && !row.isNullAt(alert.index());
         metrics.count(row, isAlert);
-        if (!isAlert) {
-            writeObject(out, members, row);
-        } else {
-            alert.writer().write(out, alert.value(row));
-            out.unclose().raw(LATEST);
-            writeObject(out, members, row);
-            out.raw('}');
-        }
+        return isAlert ? alert(row) : decision(row);
+    }
+
+    private byte[] decision(RowData row) {
+        out.reset();
+        writeObject(out, members, row);
+        last = out.toByteArray();
+        lastId = id(row);
+        return last;
+    }
+
+    /** Bytes of its own, because Flink may use a row's memory again. */
+    private byte[] id(RowData row) {
+        Object id = decisionId == null ? null : decisionId.value(row);
+        return id == null ? null : ((StringData) id).toBytes();
+    }
+
+    private byte[] alert(RowData row) {
+        boolean isOfLast = lastId != null && Arrays.equals(lastId, id(row));
+        byte[] decision = isOfLast ? last : decision(row);
+        out.reset();
+        alert.writer().write(out, alert.value(row));
+        out.unclose().raw(LATEST).raw(decision).raw('}');
         return out.toByteArray();
     }
 

@@ -14,6 +14,8 @@ final class Cell {
     private static final int COUNT = 0;
     private static final int COUNT_BYTES = 4;
     private static final int NONE = -1;
+    /** Of 10^14 minor units each. */
+    private static final int MOST_IN_128_BITS = 1000;
 
     final int filter;
     private int[] columns = {};
@@ -110,38 +112,39 @@ final class Cell {
     }
 
     /** Event {@code i} leaves the log for the pane at {@code pane}; it stays in the window. */
-    void moveToPane(byte[] bytes, int base, EventLog log, int i, int to, int pane) {
+    void moveToPane(
+            byte[] bytes, int base, EventLog log, int i, int to, byte[] rings, int pane) {
         if (wants(log, i)) {
-            addAmount(bytes, pane, log.amount(i));
+            addAmount(rings, pane, log.amount(i));
             changeDistinct(bytes, base + offset, log, i, i + 1, to, -1);
         }
     }
 
     /** What the pane holds has left the window; extremes are found anew elsewhere. */
-    void removePane(byte[] bytes, int base, int pane) {
+    void removePane(byte[] bytes, int base, byte[] rings, int pane) {
         int at = base + offset;
-        addTo(bytes, at + COUNT, -Bytes.getInt(bytes, pane + COUNT));
+        addTo(bytes, at + COUNT, -Bytes.getInt(rings, pane + COUNT));
         if (sum >= 0) {
-            long rest = Bytes.getLong(bytes, at + sum) - Bytes.getLong(bytes, pane + sum);
+            long rest = Bytes.getLong(bytes, at + sum) - Bytes.getLong(rings, pane + sum);
             Bytes.putLong(bytes, at + sum, rest);
         }
         if (squares >= 0) {
-            long low = Bytes.getLong(bytes, pane + squares);
-            subtract128(bytes, at + squares, Bytes.getLong(bytes, pane + squares + 8), low);
+            long low = Bytes.getLong(rings, pane + squares);
+            subtract128(bytes, at + squares, Bytes.getLong(rings, pane + squares + 8), low);
         }
     }
 
     /** What the pane holds comes to the window; extremes are found anew elsewhere. */
-    void addPane(byte[] bytes, int base, int pane) {
+    void addPane(byte[] bytes, int base, byte[] rings, int pane) {
         int at = base + offset;
-        addTo(bytes, at + COUNT, Bytes.getInt(bytes, pane + COUNT));
+        addTo(bytes, at + COUNT, Bytes.getInt(rings, pane + COUNT));
         if (sum >= 0) {
-            long more = Bytes.getLong(bytes, at + sum) + Bytes.getLong(bytes, pane + sum);
+            long more = Bytes.getLong(bytes, at + sum) + Bytes.getLong(rings, pane + sum);
             Bytes.putLong(bytes, at + sum, more);
         }
         if (squares >= 0) {
-            long low = Bytes.getLong(bytes, pane + squares);
-            add128(bytes, at + squares, Bytes.getLong(bytes, pane + squares + 8), low);
+            long low = Bytes.getLong(rings, pane + squares);
+            add128(bytes, at + squares, Bytes.getLong(rings, pane + squares + 8), low);
         }
     }
 
@@ -153,11 +156,11 @@ final class Cell {
     }
 
     /** Lets the extremes reach out to those of a pane. */
-    void includeExtremes(byte[] bytes, int base, int pane) {
-        if (extremes >= 0 && Bytes.getInt(bytes, pane + COUNT) > 0) {
+    void includeExtremes(byte[] bytes, int base, byte[] rings, int pane) {
+        if (extremes >= 0 && Bytes.getInt(rings, pane + COUNT) > 0) {
             int min = base + offset + extremes;
-            long low = Bytes.getLong(bytes, pane + extremes);
-            long high = Bytes.getLong(bytes, pane + extremes + 8);
+            long low = Bytes.getLong(rings, pane + extremes);
+            long high = Bytes.getLong(rings, pane + extremes + 8);
             Bytes.putLong(bytes, min, Math.min(Bytes.getLong(bytes, min), low));
             Bytes.putLong(bytes, min + 8, Math.max(Bytes.getLong(bytes, min + 8), high));
         }
@@ -290,9 +293,9 @@ final class Cell {
         return Math.sqrt(spread(n, high, low, total) / ((double) n * (n - 1))) / 100.0;
     }
 
-    /** In 128 bits, which hold 1000 events of 10^14 minor units each; by BigInteger beyond. */
+    /** In 128 bits as long as they hold it; by BigInteger beyond. */
     private static double spread(long n, long high, long low, long total) {
-        if (n > EventLog.CAPACITY) {
+        if (n > MOST_IN_128_BITS) {
             BigInteger unsigned = new BigInteger(Long.toUnsignedString(low));
             BigInteger all = BigInteger.valueOf(high).shiftLeft(Long.SIZE).add(unsigned);
             BigInteger square = BigInteger.valueOf(total).pow(2);

@@ -3,7 +3,8 @@ package io.fraudlake.profile;
 import io.fraudlake.event.Bytes;
 
 /**
- * The events of one key within the longest window, oldest first; at most {@link #CAPACITY}.
+ * The events of one key within the longest window, oldest first; the newest {@link #CAPACITY}, and
+ * up to {@link #BATCH} more, because those beyond leave together.
  *
  * <p>A record: 48 bits of time, the filter flags, 48 bits of amount. The values of each category
  * that features look at, as 32-bit hashes (0: no value), lie apart, and only of the newest events:
@@ -12,8 +13,11 @@ import io.fraudlake.event.Bytes;
  */
 final class EventLog {
 
-    /** Beyond it the oldest event leaves, so that no key grows without bound. */
-    static final int CAPACITY = 1000;
+    /** So many a key has for certain; it does not grow without bound. */
+    static final int CAPACITY = 256;
+
+    /** Panes are read and written once for so many events. */
+    static final int BATCH = 32;
 
     static final int MAX_FILTERS = 16;
     static final int HASH_BYTES = 4;

@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.KeyState;
 import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 
@@ -11,37 +12,44 @@ import java.util.Arrays;
  * than it says. Different values are estimated by a {@link Sketch} for each pane. Only a key with
  * more than {@link EventLog#CAPACITY} events in its longest window has panes.
  *
+ * <p>The panes are {@link KeyState#PANES}, for each window the number of its oldest pane (8) and
+ * then its panes in a ring. They are looked at when one leaves its window and when the log lets go
+ * of events. What each event needs of them is a record of the profile:
+ *
  * <pre>
- * 0 time of the newest event that is in panes   8 fingerprint of the windows
- * 12 for each window: number of its oldest pane (8), whether the next is as it should be (1), the
- *    sketches of all its panes together, then its panes in a ring
+ * 0 time of the newest event that is in panes   8 when the next pane leaves its window
+ * 16 fingerprint of the windows
+ * 20 for each window the sketches of all that it holds, panes and log
  * </pre>
  */
 final class Panes {
 
     /** Part of the fingerprint: panes of another layout are not read. */
-    static final int LAYOUT = 2;
+    static final int LAYOUT = 3;
 
     static final int PER_WINDOW = 32;
     /** The one that is being filled and the one that leaves, besides. */
     private static final int SLOTS = PER_WINDOW + 2;
 
     private static final int NEWEST = 0;
-    private static final int FINGERPRINT = 8;
-    private static final int HEAD = 12;
-    private static final int IS_UNITED = 8;
-    private static final int WINDOW_HEAD = 9;
+    private static final int DUE = 8;
+    private static final int FINGERPRINT = 16;
+    private static final int UNIONS = 20;
+    private static final int OLDEST_BYTES = 8;
 
     private final Window[] windows;
     private final int[] beginsOf;
     private final int[] widths;
     private final int[][] sketchesOf;
     private final int[][] unionsOf;
-    private final int[] unionBytes;
     private final int fingerprint;
-    private final int size;
+    private final int headSize;
+    private final int ringsSize;
+    private KeyMemory memory;
     private byte[] bytes;
     private int base;
+    private byte[] rings;
+    private boolean areChanged;
 
     Panes(Window[] windows, int fingerprint) {
         this.windows = windows;
@@ -50,8 +58,8 @@ final class Panes {
         widths = new int[windows.length];
         sketchesOf = new int[windows.length][];
         unionsOf = new int[windows.length][];
-        unionBytes = new int[windows.length];
-        int next = HEAD;
+        int union = UNIONS;
+        int next = 0;
         for (int w = 0; w < windows.length; w++) {
             beginsOf[w] = next;
             sketchesOf[w] = new int[windows[w].cells.size()];
@@ -61,22 +69,46 @@ final class Panes {
                 Cell cell = windows[w].cells.get(c);
                 sketchesOf[w][c] = width + cell.paneWidth();
                 width = sketchesOf[w][c] + Sketch.BYTES * cell.columns().length;
-                unionsOf[w][c] = unionBytes[w];
-                unionBytes[w] += Sketch.BYTES * cell.columns().length;
+                unionsOf[w][c] = union;
+                union += Sketch.BYTES * cell.columns().length;
             }
             widths[w] = width;
-            next += WINDOW_HEAD + unionBytes[w] + SLOTS * width;
+            next += OLDEST_BYTES + SLOTS * width;
         }
-        size = next;
+        headSize = union;
+        ringsSize = next;
     }
 
     int fingerprint() {
         return fingerprint;
     }
 
-    /** Bytes of a key's panes. */
-    int size() {
-        return size;
+    /** Bytes of the profile's record. */
+    int headSize() {
+        return headSize;
+    }
+
+    /** Whose panes those are that may be asked for next. */
+    void open(KeyMemory memory) {
+        this.memory = memory;
+        rings = null;
+        areChanged = false;
+    }
+
+    /** Puts the panes back if they have changed. */
+    void save(KeyMemory memory) {
+        if (areChanged) {
+            memory.put(KeyState.PANES, rings);
+        }
+    }
+
+    /** To be changed: they are put back afterwards. */
+    private byte[] rings() {
+        if (rings == null) {
+            rings = memory.get(KeyState.PANES);
+        }
+        areChanged = true;
+        return rings;
     }
 
     /** Finds a key's panes again, after anything that may have moved its bytes. */
@@ -103,19 +135,35 @@ final class Panes {
         return Bytes.getInt(bytes, at + FINGERPRINT) == fingerprint;
     }
 
-    /** Lays out new panes, with the values that the log holds now. */
-    void begin(Section section, EventLog log, long now) {
+    /** Lays out new panes, empty ones. */
+    void begin(Section section, long now) {
         section.append();
         attach(section);
-        Arrays.fill(bytes, base, base + size, (byte) 0);
         Bytes.putLong(bytes, base + NEWEST, Long.MIN_VALUE);
         Bytes.putInt(bytes, base + FINGERPRINT, fingerprint);
+        rings = new byte[ringsSize];
+        areChanged = true;
         for (int w = 0; w < windows.length; w++) {
             setOldest(w, paneOf(w, now - windows[w].ms + 1));
         }
-        for (int i = 0; i < log.count(); i++) {
-            noteValues(log, i, now);
+    }
+
+    /** Whether a pane has left its window. */
+    boolean areDue(long now) {
+        return now >= Bytes.getLong(bytes, base + DUE);
+    }
+
+    /** Notes when the next pane leaves its window. */
+    void findDue() {
+        long newest = Bytes.getLong(bytes, base + NEWEST);
+        long due = Long.MAX_VALUE;
+        for (int w = 0; w < windows.length; w++) {
+            long oldest = oldest(w);
+            if (oldest <= paneOf(w, newest)) {
+                due = Math.min(due, (oldest + 1) * paneMs(w) + windows[w].ms - 1);
+            }
         }
+        Bytes.putLong(bytes, base + DUE, due);
     }
 
     private long paneMs(int window) {
@@ -127,41 +175,35 @@ final class Panes {
     }
 
     private long oldest(int window) {
-        return Bytes.getLong(bytes, base + beginsOf[window]);
+        return Bytes.getLong(rings(), beginsOf[window]);
     }
 
     private void setOldest(int window, long pane) {
-        Bytes.putLong(bytes, base + beginsOf[window], pane);
+        Bytes.putLong(rings(), beginsOf[window], pane);
     }
 
     private int at(int window, long pane) {
         int slot = (int) Math.floorMod(pane, (long) SLOTS);
-        int ring = base + beginsOf[window] + WINDOW_HEAD + unionBytes[window];
-        return ring + slot * widths[window];
+        return beginsOf[window] + OLDEST_BYTES + slot * widths[window];
     }
 
-    /** Where the sketches of a cell begin that hold the values of all panes of the window. */
-    private int union(int window, int cell) {
-        return base + beginsOf[window] + WINDOW_HEAD + unionsOf[window][cell];
-    }
-
-    /** Takes the values of event {@code i}, which the windows hold, into their sketches. */
+    /** Takes the values of event {@code i} into the sketches of the windows that hold it. */
     void noteValues(EventLog log, int i, long now) {
         for (int w = 0; w < windows.length; w++) {
-            if (log.time(i) <= now - windows[w].ms) {
-                continue;
-            }
-            int pane = at(w, paneOf(w, log.time(i)));
-            for (int c = 0; c < sketchesOf[w].length; c++) {
-                Cell cell = windows[w].cells.get(c);
-                int[] columns = cell.columns();
-                for (int k = 0; k < columns.length && cell.wants(log, i); k++) {
-                    int hash = log.hash(i, columns[k]);
-                    if (hash != 0) {
-                        Sketch.add(bytes, pane + sketchesOf[w][c] + k * Sketch.BYTES, hash);
-                        Sketch.add(bytes, union(w, c) + k * Sketch.BYTES, hash);
-                    }
+            if (log.time(i) > now - windows[w].ms) {
+                for (int c = 0; c < unionsOf[w].length; c++) {
+                    sketch(windows[w].cells.get(c), log, i, bytes, base + unionsOf[w][c]);
                 }
+            }
+        }
+    }
+
+    private static void sketch(Cell cell, EventLog log, int i, byte[] target, int at) {
+        int[] columns = cell.columns();
+        for (int k = 0; k < columns.length && cell.wants(log, i); k++) {
+            int hash = log.hash(i, columns[k]);
+            if (hash != 0) {
+                Sketch.add(target, at + k * Sketch.BYTES, hash);
             }
         }
     }
@@ -172,8 +214,9 @@ final class Panes {
         Bytes.putLong(bytes, base + NEWEST, Math.max(time, Bytes.getLong(bytes, base + NEWEST)));
         int pane = at(window, paneOf(window, time));
         for (int c = 0; c < sketchesOf[window].length; c++) {
-            int begin = pane + beginOf(window, c);
-            windows[window].cells.get(c).moveToPane(running, at, log, i, log.count(), begin);
+            Cell cell = windows[window].cells.get(c);
+            cell.moveToPane(running, at, log, i, log.count(), rings(), pane + beginOf(window, c));
+            sketch(cell, log, i, rings(), pane + sketchesOf[window][c]);
         }
     }
 
@@ -181,38 +224,45 @@ final class Panes {
         return sketchesOf[window][cell] - windows[window].cells.get(cell).paneWidth();
     }
 
-    /** Lets go of the panes that a window which ends at {@code now} no longer reaches. */
-    void advance(int window, byte[] running, int at, EventLog log, int edge, long now) {
+    /**
+     * Lets go of the panes that a window which ends at {@code now} no longer reaches; whether there
+     * were any.
+     */
+    boolean advance(int window, byte[] running, int at, EventLog log, int edge, long now) {
         long wanted = paneOf(window, now - windows[window].ms + 1);
         long pane = oldest(window);
         if (pane >= wanted) {
-            return;
+            return false;
         }
         for (long end = Math.min(wanted, pane + SLOTS); pane < end; pane++) {
             int begin = at(window, pane);
             for (int c = 0; c < sketchesOf[window].length; c++) {
                 Cell cell = windows[window].cells.get(c);
-                cell.removePane(running, at, begin + beginOf(window, c));
+                cell.removePane(running, at, rings(), begin + beginOf(window, c));
             }
-            Arrays.fill(bytes, begin, begin + widths[window], (byte) 0);
+            Arrays.fill(rings(), begin, begin + widths[window], (byte) 0);
         }
         setOldest(window, wanted);
         findExtremes(window, running, at, log, edge);
-        bytes[base + beginsOf[window] + IS_UNITED] = 0;
+        return true;
     }
 
-    /** Puts the sketches of all panes together: a value that left one may still be in another. */
-    private void unite(int window) {
-        if (bytes[base + beginsOf[window] + IS_UNITED] != 0) {
-            return;
-        }
-        bytes[base + beginsOf[window] + IS_UNITED] = 1;
+    /**
+     * Puts the sketches of all panes together with the values of the log from {@code edge} on: a
+     * value that left one may still be in another.
+     */
+    void unite(int window, EventLog log, int edge) {
         for (int c = 0; c < sketchesOf[window].length; c++) {
-            int length = Sketch.BYTES * windows[window].cells.get(c).columns().length;
-            Arrays.fill(bytes, union(window, c), union(window, c) + length, (byte) 0);
-            for (int slot = 0; slot < SLOTS; slot++) {
+            Cell cell = windows[window].cells.get(c);
+            int union = base + unionsOf[window][c];
+            int length = Sketch.BYTES * cell.columns().length;
+            Arrays.fill(bytes, union, union + length, (byte) 0);
+            for (int slot = 0; slot < SLOTS && length > 0; slot++) {
                 int sketches = at(window, slot) + sketchesOf[window][c];
-                Sketch.merge(bytes, union(window, c), sketches, length);
+                Sketch.merge(bytes, union, rings(), sketches, length);
+            }
+            for (int i = edge; i < log.count() && length > 0; i++) {
+                sketch(cell, log, i, bytes, union);
             }
         }
     }
@@ -222,7 +272,7 @@ final class Panes {
         for (int slot = 0; slot < SLOTS; slot++) {
             for (int c = 0; c < sketchesOf[window].length; c++) {
                 int pane = at(window, slot) + beginOf(window, c);
-                windows[window].cells.get(c).addPane(running, at, pane);
+                windows[window].cells.get(c).addPane(running, at, rings(), pane);
             }
         }
         findExtremes(window, running, at, log, edge);
@@ -233,15 +283,15 @@ final class Panes {
             Cell cell = windows[window].cells.get(c);
             cell.findExtremes(running, at, log, edge, log.count());
             for (int slot = 0; slot < SLOTS; slot++) {
-                cell.includeExtremes(running, at, at(window, slot) + beginOf(window, c));
+                int pane = at(window, slot) + beginOf(window, c);
+                cell.includeExtremes(running, at, rings(), pane);
             }
         }
     }
 
     /** About how many different values the window holds. */
     double distinct(int window, Cell cell, int column) {
-        unite(window);
-        int c = windows[window].cells.indexOf(cell);
-        return Sketch.estimate(bytes, union(window, c) + cell.indexOf(column) * Sketch.BYTES);
+        int union = base + unionsOf[window][windows[window].cells.indexOf(cell)];
+        return Sketch.estimate(bytes, union + cell.indexOf(column) * Sketch.BYTES);
     }
 }

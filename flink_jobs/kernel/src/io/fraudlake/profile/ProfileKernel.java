@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.KeyState;
 import java.util.Arrays;
 
 /**
@@ -100,9 +101,12 @@ public final class ProfileKernel {
         return plan.firstFeature;
     }
 
-    /** The key's bytes after the event: often the same array, changed; null stays for no key. */
-    public byte[] process(byte[] stored, Event event, Verdict verdict) {
-        if (state.open(stored)) {
+    /** The key's {@link KeyState#WHOLE} after the event, to be put back: often the same array. */
+    public byte[] process(KeyMemory memory, Event event, Verdict verdict) {
+        boolean isCarriedOver = state.open(memory.get(KeyState.WHOLE));
+        boolean mayHavePanes = isCarriedOver || state.panes.count() > 0;
+        windows.open(memory);
+        if (isCarriedOver) {
             windows.attach(state);
             windows.rebuild(log, state.newest());
             forget(state.newest()); // the longest window may be a shorter one now
@@ -124,6 +128,11 @@ public final class ProfileKernel {
         // A repeat is decided once: it changes nothing, not even what counts as newest.
         if (!verdict.isDuplicate) {
             take(event, verdict, newest);
+        }
+        if (mayHavePanes && state.panes.count() == 0) {
+            memory.put(KeyState.PANES, null);
+        } else {
+            windows.save(memory);
         }
         return state.bytes;
     }
@@ -220,7 +229,8 @@ public final class ProfileKernel {
 
     /** Drops what has left the longest window, and the oldest beyond the capacity. */
     private void forget(long newest) {
-        int gone = Math.max(0, log.count() - EventLog.CAPACITY);
+        int surplus = log.count() - EventLog.CAPACITY;
+        int gone = surplus < EventLog.BATCH ? 0 : surplus;
         while (gone < log.count() && log.time(gone) <= newest - plan.horizonMs) {
             gone++;
         }

@@ -14,14 +14,15 @@ import java.util.Arrays;
  * 0 version   1 has place   2 has a timer   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
  * 52 after how many idle seconds the key is forgotten
- * 56 sections: place id, recent ids, events, panes, values of each logged category, seen values
+ * 56 sections: place id, recent ids, events, what is at hand of panes, values of each logged
+ *    category, seen values
  * then the hashes of the names
  * then the window aggregates, then the sections' records
  * </pre>
  */
 final class ProfileState {
 
-    static final byte VERSION = 3;
+    static final byte VERSION = 4;
 
     /** Stands for "no event yet". */
     static final long NO_TIME = Long.MIN_VALUE;
@@ -49,7 +50,7 @@ final class ProfileState {
     final Section[] seen;
 
     ProfileState(ProfileLayout layout, WindowAggregates windows, long forgetAfterMs) {
-        this(layout, windows.size(), windows.panesSize(), windows.fingerprint(), forgetAfterMs);
+        this(layout, windows.size(), windows.paneHeadSize(), windows.fingerprint(), forgetAfterMs);
     }
 
     private ProfileState(

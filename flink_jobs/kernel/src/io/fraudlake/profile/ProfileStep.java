@@ -28,7 +28,36 @@ final class ProfileStep {
     private final FraudHistory frauds;
     private final ProfileKernel.Event event = new ProfileKernel.Event();
     private final ProfileKernel.Verdict verdict = new ProfileKernel.Verdict();
+    private final StateMemory memory = new StateMemory();
     private final int key;
+
+    /** Flink's state of the key at hand. */
+    private static final class StateMemory implements KeyMemory {
+
+        private MapView<Integer, byte[]> state;
+
+        @Override
+        public byte[] get(Integer part) {
+            try {
+                return state.get(part);
+            } catch (Exception error) {
+                throw new IllegalStateException("a key's profile cannot be read", error);
+            }
+        }
+
+        @Override
+        public void put(Integer part, byte[] bytes) {
+            try {
+                if (bytes == null) {
+                    state.remove(part);
+                } else {
+                    state.put(part, bytes);
+                }
+            } catch (Exception error) {
+                throw new IllegalStateException("a key's profile cannot be written", error);
+            }
+        }
+    }
 
     ProfileStep(String planJson) {
         Plan plan = Plan.parse(planJson);
@@ -76,6 +105,7 @@ final class ProfileStep {
             return;
         }
         state.remove(KeyState.WHOLE);
+        state.remove(KeyState.PANES);
         byte[] frauds = state.get(KeyState.FRAUDS);
         if (frauds != null && isOver(clock, FraudHistory.idleAt(frauds))) {
             state.remove(KeyState.FRAUDS);
@@ -105,7 +135,8 @@ final class ProfileStep {
     private byte[] take(Context context, MapView<Integer, byte[]> state, byte[] bytes)
             throws Exception {
         fill(bytes);
-        byte[] kept = kernel.process(state.get(KeyState.WHOLE), event, verdict);
+        memory.state = state;
+        byte[] kept = kernel.process(memory, event, verdict);
         if (kernel.wantsTimer()) {
             registerTimer(context, ProfileKernel.idleAt(kept));
         }

@@ -10,7 +10,7 @@ import io.fraudlake.event.Bytes;
  */
 final class RecentIds {
 
-    static final int CAPACITY = 1000;
+    static final int CAPACITY = 256;
     static final int WIDTH = 24;
     static final long MEMORY_MS = 24 * 3_600_000L;
 

@@ -29,10 +29,10 @@ final class Sketch {
         }
     }
 
-    /** The sketches at {@code union} hold what they held and those at {@code at}. */
-    static void merge(byte[] bytes, int union, int at, int length) {
+    /** The sketches at {@code union} hold what they held and those of {@code other}. */
+    static void merge(byte[] bytes, int union, byte[] other, int at, int length) {
         for (int i = 0; i < length; i++) {
-            bytes[union + i] = (byte) Math.max(bytes[union + i], bytes[at + i]);
+            bytes[union + i] = (byte) Math.max(bytes[union + i], other[at + i]);
         }
     }
 

@@ -73,9 +73,19 @@ final class WindowAggregates {
         return panes.fingerprint();
     }
 
-    /** Bytes of a busy key's panes. */
-    int panesSize() {
-        return panes.size();
+    /** Bytes of what is at hand of a busy key's panes. */
+    int paneHeadSize() {
+        return panes.headSize();
+    }
+
+    /** Whose panes those are that may be asked for next. */
+    void open(KeyMemory memory) {
+        panes.open(memory);
+    }
+
+    /** Puts back the panes if they have changed. */
+    void save(KeyMemory memory) {
+        panes.save(memory);
     }
 
     /** Where this key's aggregates lie; again after anything that may have moved the bytes. */
@@ -97,11 +107,11 @@ final class WindowAggregates {
     void advance(EventLog log, long now) {
         this.now = now;
         int count = log.count();
+        if (panes.exist() && panes.areDue(now)) {
+            advancePanes(log);
+        }
         for (int w = 0; w < windows.length; w++) {
             int edge = edge(w);
-            if (panes.exist()) {
-                panes.advance(w, bytes, base, log, edge, now);
-            }
             int before = edge;
             long horizon = now - windows[w].ms;
             while (edge < count && log.time(edge) <= horizon) {
@@ -114,19 +124,38 @@ final class WindowAggregates {
         }
     }
 
+    private void advancePanes(EventLog log) {
+        for (int w = 0; w < windows.length; w++) {
+            if (panes.advance(w, bytes, base, log, edge(w), now)) {
+                panes.unite(w, log, edge(w));
+            }
+        }
+        panes.findDue();
+    }
+
     /** The log is about to lose its first events; what a window still holds goes into panes. */
     void dropFirst(ProfileState state, EventLog log, int gone) {
+        boolean isHeld = windows.length > 0 && edge(windows.length - 1) < gone;
+        if (isHeld && !panes.exist()) {
+            panes.begin(state.panes, now);
+            attach(state);
+        } else if (isHeld) {
+            advancePanes(log); // a window that panes do not reach into has not moved them
+        }
         for (int w = 0; w < windows.length; w++) {
             int edge = edge(w);
-            if (edge < gone && !panes.exist()) {
-                panes.begin(state.panes, log, now);
-                attach(state);
-            }
+            boolean isTaking = edge < gone;
             while (edge < gone) {
                 panes.take(w, bytes, base, log, edge);
                 edge++;
             }
+            if (isTaking) {
+                panes.unite(w, log, edge);
+            }
             setEdge(w, edge - gone);
+        }
+        if (isHeld) {
+            panes.findDue();
         }
     }
 
@@ -213,6 +242,7 @@ final class WindowAggregates {
             windows[w].count(bytes, base, log, edge, count, scratch);
             if (panes.exist()) {
                 panes.addTo(w, bytes, base, log, edge);
+                panes.unite(w, log, edge);
             }
         }
     }
