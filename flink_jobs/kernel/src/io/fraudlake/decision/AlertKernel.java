@@ -17,8 +17,8 @@ public final class AlertKernel {
 
     /** A decision in band review or block. */
     public record Flagged(
-            String decisionId,
-            String transactionId,
+            byte[] decisionId,
+            byte[] transactionId,
             long eventTime,
             long amountMinor,
             double score,
@@ -30,7 +30,7 @@ public final class AlertKernel {
     }
 
     /** The alert that {@code flagged} belongs to, with it; {@code open} (null: none) is changed. */
-    public OpenAlert take(String cardId, OpenAlert open, Flagged flagged) {
+    public OpenAlert take(byte[] cardId, OpenAlert open, Flagged flagged) {
         boolean isJoining =
                 open != null && Math.abs(flagged.eventTime() - open.openedAt) < windowMs;
         OpenAlert alert = isJoining ? open : begin(cardId, flagged);
@@ -39,7 +39,7 @@ public final class AlertKernel {
         alert.amountMinor += flagged.amountMinor();
         alert.score = Math.max(alert.score, flagged.score());
         alert.isBlock |= flagged.isBlock();
-        flagged.reasons().forEach(reason -> alert.reasons.put(reason.id(), reason));
+        flagged.reasons().forEach(alert::add);
         return alert;
     }
 
@@ -48,7 +48,7 @@ public final class AlertKernel {
         return open == null || alert == open || alert.openedAt > open.openedAt;
     }
 
-    private OpenAlert begin(String cardId, Flagged flagged) {
+    private OpenAlert begin(byte[] cardId, Flagged flagged) {
         return new OpenAlert(
                 ids.alert(cardId, flagged.transactionId()),
                 flagged.decisionId(),

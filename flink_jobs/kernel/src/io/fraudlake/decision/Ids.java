@@ -8,6 +8,7 @@ import java.security.NoSuchAlgorithmException;
 final class Ids {
 
     private static final int ID_BYTES = 16;
+    private static final byte LINE_END = '\n';
     private static final byte[] DIGITS = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
     private final MessageDigest digest;
@@ -20,21 +21,26 @@ final class Ids {
         }
     }
 
-    String decision(String topic, int partition, long offset) {
-        return hash("decision\n" + topic + '\n' + partition + '\n' + offset);
+    byte[] decision(byte[] topic, int partition, long offset) {
+        return hash("decision", topic, (partition + "\n" + offset).getBytes(StandardCharsets.US_ASCII));
     }
 
-    String alert(String cardId, String transactionId) {
-        return hash("alert\n" + cardId + '\n' + transactionId);
+    byte[] alert(byte[] cardId, byte[] transactionId) {
+        return hash("alert", cardId, transactionId);
     }
 
-    private String hash(String parts) {
-        byte[] hash = digest.digest(parts.getBytes(StandardCharsets.UTF_8));
+    /** Of the three, a line each. */
+    private byte[] hash(String kind, byte[] first, byte[] second) {
+        digest.update(kind.getBytes(StandardCharsets.US_ASCII));
+        digest.update(LINE_END);
+        digest.update(first);
+        digest.update(LINE_END);
+        byte[] hash = digest.digest(second);
         byte[] text = new byte[2 * ID_BYTES];
         for (int i = 0; i < ID_BYTES; i++) {
             text[2 * i] = DIGITS[hash[i] >>> 4 & 15];
             text[2 * i + 1] = DIGITS[hash[i] & 15];
         }
-        return new String(text, StandardCharsets.ISO_8859_1);
+        return text;
     }
 }

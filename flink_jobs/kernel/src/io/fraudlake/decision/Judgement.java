@@ -3,7 +3,6 @@ package io.fraudlake.decision;
 import io.fraudlake.KeyState;
 import io.fraudlake.event.EventBytes;
 import io.fraudlake.event.FeatureArray;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -40,6 +39,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     private transient CardOrder order;
     private transient FeatureArray features;
     private transient StringData[] ruleIds;
+    private transient byte[] transactionsName;
     private transient boolean[] fired;
     private transient StringData decisionsTopic;
     private transient StringData alertsTopic;
@@ -94,6 +94,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
         decisionsTopic = StringData.fromString(plan.decisionsTopic);
         alertsTopic = StringData.fromString(plan.alertsTopic);
         transactionsTopic = StringData.fromString(plan.transactionsTopic);
+        transactionsName = transactionsTopic.toBytes();
         ruleset = StringData.fromString(plan.ruleset);
         baseCurrency = StringData.fromString(plan.baseCurrency);
     }
@@ -104,15 +105,13 @@ public final class Judgement extends ProcessTableFunction<RowData> {
         ArrayData firedIds = readFired(reasons);
         double score = plan.score(fired);
         Band band = plan.band(score);
-        String decisionId =
+        byte[] decisionId =
                 ids.decision(
-                        plan.transactionsTopic,
-                        EventBytes.partition(event),
-                        EventBytes.offset(event));
+                        transactionsName, EventBytes.partition(event), EventBytes.offset(event));
         GenericRowData decision = decision(event, decisionId, score, band, firedIds);
         if (band != Band.ALLOW) {
             OpenAlert alert = take(r, event, decisionId, score, band, reasons);
-            decision.setField(DecisionRow.ALERT_ID, StringData.fromString(alert.alertId));
+            decision.setField(DecisionRow.ALERT_ID, StringData.fromBytes(alert.alertId));
             collect(decision);
             decision.setField(DecisionRow.TOPIC, alertsTopic);
             decision.setField(DecisionRow.ALERT, row(r, alert));
@@ -136,10 +135,10 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     }
 
     private GenericRowData decision(
-            byte[] event, String decisionId, double score, Band band, ArrayData firedIds) {
+            byte[] event, byte[] decisionId, double score, Band band, ArrayData firedIds) {
         GenericRowData row = new GenericRowData(DecisionRow.WIDTH);
         row.setField(DecisionRow.TOPIC, decisionsTopic);
-        row.setField(DecisionRow.DECISION_ID, StringData.fromString(decisionId));
+        row.setField(DecisionRow.DECISION_ID, StringData.fromBytes(decisionId));
         row.setField(DecisionRow.TRANSACTION, EventBytes.raw(event));
         row.setField(DecisionRow.BASE_AMOUNT, EventBytes.amountMinor(event) / 100.0);
         row.setField(DecisionRow.BASE_CURRENCY, baseCurrency);
@@ -172,14 +171,14 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     private OpenAlert take(
             RowData r,
             byte[] event,
-            String decisionId,
+            byte[] decisionId,
             double score,
             Band band,
             ArrayData reasons) {
         AlertKernel.Flagged flagged =
                 new AlertKernel.Flagged(
                         decisionId,
-                        new String(EventBytes.transactionId(event), StandardCharsets.UTF_8),
+                        EventBytes.transactionId(event),
                         EventBytes.time(event),
                         EventBytes.amountMinor(event),
                         score,
@@ -188,7 +187,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
         try {
             byte[] stored = state.get(KeyState.WHOLE);
             OpenAlert open = stored == null ? null : OpenAlert.fromBytes(stored);
-            OpenAlert alert = alerts.take(r.getString(FiredRow.CARD_ID).toString(), open, flagged);
+            OpenAlert alert = alerts.take(r.getString(FiredRow.CARD_ID).toBytes(), open, flagged);
             if (alerts.isToKeep(alert, open)) {
                 state.put(KeyState.WHOLE, alert.toBytes());
             }
@@ -207,22 +206,22 @@ public final class Judgement extends ProcessTableFunction<RowData> {
                 RowData reason = array.getRow(i, FiredRow.REASON_WIDTH);
                 reasons.add(
                         new Reason(
-                                rule.id(),
+                                ruleIds[i].toBytes(),
                                 rule.weight(),
                                 reason.isNullAt(0) ? Double.NaN : reason.getDouble(0),
                                 reason.isNullAt(1) ? Double.NaN : reason.getDouble(1),
-                                reason.getString(2).toString()));
+                                reason.getString(2).toBytes()));
             }
         }
         return reasons;
     }
 
     private RowData row(RowData r, OpenAlert alert) {
-        StringData openingDecision = StringData.fromString(alert.openingDecision);
-        StringData openingTransaction = StringData.fromString(alert.openingTransaction);
+        StringData openingDecision = StringData.fromBytes(alert.openingDecision);
+        StringData openingTransaction = StringData.fromBytes(alert.openingTransaction);
         TimestampData openedAt = TimestampData.fromEpochMillis(alert.openedAt);
         return GenericRowData.of(
-                StringData.fromString(alert.alertId),
+                StringData.fromBytes(alert.alertId),
                 alert.sequence,
                 r.getString(FiredRow.CARD_ID),
                 r.getString(FiredRow.CUSTOMER_ID),
@@ -234,17 +233,24 @@ public final class Judgement extends ProcessTableFunction<RowData> {
                 alert.score,
                 (alert.isBlock ? Band.BLOCK : Band.REVIEW).text,
                 ruleset,
-                new GenericArrayData(
-                        alert.reasons.values().stream().map(Judgement::row).toArray(Object[]::new)),
+                rows(alert.reasons),
                 GenericRowData.of(openingDecision, openingTransaction, openedAt));
+    }
+
+    private static ArrayData rows(List<Reason> reasons) {
+        Object[] rows = new Object[reasons.size()];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = row(reasons.get(i));
+        }
+        return new GenericArrayData(rows);
     }
 
     private static RowData row(Reason reason) {
         return GenericRowData.of(
-                StringData.fromString(reason.id()),
+                StringData.fromBytes(reason.id()),
                 reason.weight(),
                 Double.isNaN(reason.observed()) ? null : reason.observed(),
                 Double.isNaN(reason.limit()) ? null : reason.limit(),
-                StringData.fromString(reason.because()));
+                StringData.fromBytes(reason.because()));
     }
 }

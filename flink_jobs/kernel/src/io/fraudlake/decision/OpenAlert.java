@@ -1,13 +1,10 @@
 package io.fraudlake.decision;
 
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
 
 /**
  * What a card's alert holds so far: the totals, and each rule that fired with its latest reason.
@@ -17,19 +14,21 @@ import java.util.Map;
 final class OpenAlert {
 
     private static final byte VERSION = 1;
+    private static final int USUAL_BYTES = 512;
 
-    final String alertId;
-    final String openingDecision;
-    final String openingTransaction;
+    final byte[] alertId;
+    final byte[] openingDecision;
+    final byte[] openingTransaction;
     final long openedAt;
     long updatedAt;
     long sequence;
     long amountMinor;
     double score;
     boolean isBlock;
-    final Map<String, Reason> reasons = new LinkedHashMap<>();
+    /** In the order in which the rules fired first. */
+    final List<Reason> reasons = new ArrayList<>();
 
-    OpenAlert(String alertId, String openingDecision, String openingTransaction, long openedAt) {
+    OpenAlert(byte[] alertId, byte[] openingDecision, byte[] openingTransaction, long openedAt) {
         this.alertId = alertId;
         this.openingDecision = openingDecision;
         this.openingTransaction = openingTransaction;
@@ -37,9 +36,20 @@ final class OpenAlert {
         this.updatedAt = openedAt;
     }
 
+    /** The latest reason of a rule takes the place of the one before. */
+    void add(Reason reason) {
+        for (int i = 0; i < reasons.size(); i++) {
+            if (reasons.get(i).isOfRule(reason.id())) {
+                reasons.set(i, reason);
+                return;
+            }
+        }
+        reasons.add(reason);
+    }
+
     byte[] toBytes() {
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try (DataOutputStream out = new DataOutputStream(bytes)) {
+        DataOutputSerializer out = new DataOutputSerializer(USUAL_BYTES);
+        try {
             out.writeByte(VERSION);
             writeText(out, alertId);
             writeText(out, openingDecision);
@@ -51,7 +61,7 @@ final class OpenAlert {
             out.writeDouble(score);
             out.writeBoolean(isBlock);
             out.writeInt(reasons.size());
-            for (Reason reason : reasons.values()) {
+            for (Reason reason : reasons) {
                 writeText(out, reason.id());
                 out.writeDouble(reason.weight());
                 out.writeDouble(reason.observed());
@@ -61,7 +71,7 @@ final class OpenAlert {
         } catch (IOException error) {
             throw new IllegalStateException("an array of bytes takes every byte", error);
         }
-        return bytes.toByteArray();
+        return out.getCopyOfBuffer();
     }
 
     static OpenAlert fromBytes(byte[] bytes) {
@@ -70,8 +80,8 @@ final class OpenAlert {
                     "alert state of version " + bytes[0] + "; this kernel reads " + VERSION
                             + ". Deploy the release that wrote it, or start without its savepoint");
         }
-        try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
-            in.readByte();
+        DataInputDeserializer in = new DataInputDeserializer(bytes, 1, bytes.length - 1);
+        try {
             OpenAlert alert = new OpenAlert(readText(in), readText(in), readText(in), in.readLong());
             alert.updatedAt = in.readLong();
             alert.sequence = in.readLong();
@@ -79,14 +89,13 @@ final class OpenAlert {
             alert.score = in.readDouble();
             alert.isBlock = in.readBoolean();
             for (int left = in.readInt(); left > 0; left--) {
-                Reason reason =
+                alert.reasons.add(
                         new Reason(
                                 readText(in),
                                 in.readDouble(),
                                 in.readDouble(),
                                 in.readDouble(),
-                                readText(in));
-                alert.reasons.put(reason.id(), reason);
+                                readText(in)));
             }
             return alert;
         } catch (IOException error) {
@@ -94,13 +103,14 @@ final class OpenAlert {
         }
     }
 
-    private static void writeText(DataOutputStream out, String text) throws IOException {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        out.writeInt(bytes.length);
-        out.write(bytes);
+    private static void writeText(DataOutputSerializer out, byte[] text) throws IOException {
+        out.writeInt(text.length);
+        out.write(text);
     }
 
-    private static String readText(DataInputStream in) throws IOException {
-        return new String(in.readNBytes(in.readInt()), StandardCharsets.UTF_8);
+    private static byte[] readText(DataInputDeserializer in) throws IOException {
+        byte[] text = new byte[in.readInt()];
+        in.readFully(text);
+        return text;
     }
 }

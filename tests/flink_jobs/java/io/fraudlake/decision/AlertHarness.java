@@ -23,12 +23,12 @@ public final class AlertHarness {
                 new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
         AlertKernel kernel = null;
-        String card = null;
+        byte[] card = null;
         byte[] state = null;
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split("\t", -1);
             if (words[0].equals("fresh")) {
-                card = words[1];
+                card = bytes(words[1]);
                 kernel = new AlertKernel(Long.parseLong(words[2]));
                 state = null;
                 continue;
@@ -43,11 +43,11 @@ public final class AlertHarness {
     private static AlertKernel.Flagged flagged(String[] words) {
         List<Reason> reasons = new ArrayList<>();
         for (int i = REASONS; i < words.length; i += 2) {
-            reasons.add(new Reason(words[i], 1, Double.NaN, 0.5, words[i + 1]));
+            reasons.add(new Reason(bytes(words[i]), 1, Double.NaN, 0.5, bytes(words[i + 1])));
         }
         return new AlertKernel.Flagged(
-                "decision of " + words[0],
-                words[0],
+                bytes("decision of " + words[0]),
+                bytes(words[0]),
                 Long.parseLong(words[1]),
                 Long.parseLong(words[2]),
                 Double.parseDouble(words[3]),
@@ -56,15 +56,24 @@ public final class AlertHarness {
     }
 
     private static String answer(OpenAlert alert) {
-        StringBuilder line = new StringBuilder(alert.alertId);
+        StringBuilder line = new StringBuilder(text(alert.alertId));
         line.append('\t').append(alert.sequence);
-        line.append('\t').append(alert.openingTransaction);
+        line.append('\t').append(text(alert.openingTransaction));
         line.append('\t').append(alert.openedAt).append('\t').append(alert.updatedAt);
         line.append('\t').append(alert.amountMinor).append('\t').append(alert.score);
         line.append('\t').append(alert.isBlock ? 1 : 0);
-        for (Reason reason : alert.reasons.values()) {
-            line.append('\t').append(reason.id()).append('\t').append(reason.because());
+        for (Reason reason : alert.reasons) {
+            line.append('\t').append(text(reason.id()));
+            line.append('\t').append(text(reason.because()));
         }
         return line.toString();
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    private static String text(byte[] bytes) {
+        return new String(bytes, StandardCharsets.UTF_8);
     }
 }
