@@ -41,7 +41,6 @@ _RECORD = (
 RECORD_COLUMNS = tuple(column.name for column in _RECORD)
 
 OUTBOX_COLUMNS = (
-    "topic",
     "record_key",
     "decision_id",
     "transaction",
@@ -61,8 +60,13 @@ OUTBOX_COLUMNS = (
     "decided_at",
     "alert_id",
     "alert",
+    "topic",
 )
-"""What a decision is written with, in the order of the table."""
+"""What a decision is written with, in the order of the table and of ``DecisionRow.java``.
+
+The order is also that in which a sink takes them, metadata last: so no step between has to copy the
+row.
+"""
 
 
 def quote(text: str) -> str:
@@ -191,7 +195,6 @@ def outbox(kafka: KafkaSettings, *, job: str, features: Iterable[str]) -> str:
     return _table(
         "outbox",
         [
-            Column(name="topic", type="STRING NOT NULL METADATA"),
             Column(name="record_key", type="STRING"),
             Column(name="decision_id", type="STRING"),
             Column(name="transaction", type="BYTES"),
@@ -211,6 +214,7 @@ def outbox(kafka: KafkaSettings, *, job: str, features: Iterable[str]) -> str:
             Column(name="decided_at", type="TIMESTAMP_LTZ(3)"),
             Column(name="alert_id", type="STRING"),
             Column(name="alert", type=alert),
+            Column(name="topic", type="STRING NOT NULL METADATA"),
         ],
         {
             **_sink(kafka, f"{topics.decisions.name};{topics.alerts.name}", f"{job}-outbox"),

@@ -4,28 +4,28 @@ import org.apache.flink.table.api.DataTypes;
 import org.apache.flink.table.data.RowData;
 import org.apache.flink.table.types.DataType;
 
-/** What the outbox writes, in the order of its columns; the card stands before it. */
+/** What the outbox writes, in the order of its columns; Flink puts the card before it. */
 final class DecisionRow {
 
-    static final int TOPIC = 0;
-    static final int DECISION_ID = 1;
-    static final int TRANSACTION = 2;
-    static final int BASE_AMOUNT = 3;
-    static final int BASE_CURRENCY = 4;
-    static final int FEATURES = 5;
-    static final int SCORE = 6;
-    static final int BAND = 7;
-    static final int RULES_FIRED = 8;
-    static final int RULESET = 9;
-    static final int MODEL = 10;
-    static final int IS_LATE = 11;
-    static final int IS_DUPLICATE = 12;
-    static final int DUPLICATE_OF_OFFSET = 13;
-    static final int PREVIOUS_TRANSACTION_ID = 14;
-    static final int SOURCE = 15;
-    static final int DECIDED_AT = 16;
-    static final int ALERT_ID = 17;
-    static final int ALERT = 18;
+    static final int DECISION_ID = 0;
+    static final int TRANSACTION = 1;
+    static final int BASE_AMOUNT = 2;
+    static final int BASE_CURRENCY = 3;
+    static final int FEATURES = 4;
+    static final int SCORE = 5;
+    static final int BAND = 6;
+    static final int RULES_FIRED = 7;
+    static final int RULESET = 8;
+    static final int MODEL = 9;
+    static final int IS_LATE = 10;
+    static final int IS_DUPLICATE = 11;
+    static final int DUPLICATE_OF_OFFSET = 12;
+    static final int PREVIOUS_TRANSACTION_ID = 13;
+    static final int SOURCE = 14;
+    static final int DECIDED_AT = 15;
+    static final int ALERT_ID = 16;
+    static final int ALERT = 17;
+    static final int TOPIC = 18;
     static final int WIDTH = 19;
 
     private static final DataType RULE =
@@ -66,7 +66,6 @@ final class DecisionRow {
 
     static DataType type() {
         return DataTypes.ROW(
-                        DataTypes.FIELD("topic", DataTypes.STRING().notNull()),
                         DataTypes.FIELD("decision_id", DataTypes.STRING()),
                         DataTypes.FIELD("transaction", DataTypes.BYTES()),
                         DataTypes.FIELD("base_amount", DataTypes.DOUBLE()),
@@ -84,7 +83,8 @@ final class DecisionRow {
                         DataTypes.FIELD("source", SOURCE_TYPE),
                         DataTypes.FIELD("decided_at", DataTypes.TIMESTAMP_LTZ(3)),
                         DataTypes.FIELD("alert_id", DataTypes.STRING()),
-                        DataTypes.FIELD("alert", ALERT_TYPE))
+                        DataTypes.FIELD("alert", ALERT_TYPE),
+                        DataTypes.FIELD("topic", DataTypes.STRING().notNull()))
                 .bridgedTo(RowData.class);
     }
 }

@@ -45,15 +45,15 @@ final class EventLog {
     }
 
     long time(int i) {
-        return timeAt(records.at(i));
+        return timeAt(records.bytes(), records.at(i));
     }
 
     int flags(int i) {
-        return flagsAt(records.at(i));
+        return flagsAt(records.bytes(), records.at(i));
     }
 
     long amount(int i) {
-        return amountAt(records.at(i));
+        return amountAt(records.bytes(), records.at(i));
     }
 
     /** Where event {@code i} begins, for who walks through many: the next is a width further. */
@@ -65,17 +65,32 @@ final class EventLog {
         return records.width;
     }
 
-    long timeAt(int at) {
-        return Bytes.getLong(records.bytes(), at) << 16 >> 16;
+    /** The bytes that {@link #at} and {@link #hashAt} point into. */
+    byte[] bytes() {
+        return records.bytes();
     }
 
-    int flagsAt(int at) {
-        int low = records.bytes()[at + TIME_BYTES] & 0xFF;
-        return flagBytes == 1 ? low : low | (records.bytes()[at + TIME_BYTES + 1] & 0xFF) << 8;
+    long timeAt(byte[] bytes, int at) {
+        return Bytes.getLong(bytes, at) << 16 >> 16;
     }
 
-    long amountAt(int at) {
-        return Bytes.getLong48(records.bytes(), at + records.width);
+    int flagsAt(byte[] bytes, int at) {
+        int low = bytes[at + TIME_BYTES] & 0xFF;
+        return flagBytes == 1 ? low : low | (bytes[at + TIME_BYTES + 1] & 0xFF) << 8;
+    }
+
+    long amountAt(byte[] bytes, int at) {
+        return Bytes.getLong48(bytes, at + records.width);
+    }
+
+    int oldestHashAt(int column) {
+        return hashes[column].at(0);
+    }
+
+    /** Where event {@code i}'s value lies, if it is kept; that of the event before lies before. */
+    int hashAt(int i, int column) {
+        Section values = hashes[column];
+        return values.at(i - count() + values.count());
     }
 
     /** 0: the event has no value, or is too old for its values to be kept. */

@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.event.Bytes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,11 +22,11 @@ final class WindowScans {
     static final double NORMAL = 1.4826;
 
     private final List<Scan> scans = new ArrayList<>();
-    /** Of the events in sight, newest first until the amounts are sorted. */
+    /** Of the events in sight, in any order. */
     private final long[] times = new long[MOST];
     private final long[] amounts = new long[MOST];
+    private final long[] distances = new long[MOST];
     private int count;
-    private boolean areSorted;
 
     private record Scan(Plan.Feature feature, int position, int column) {
 
@@ -79,22 +80,25 @@ final class WindowScans {
         long horizon = current.time - feature.windowMs();
         int hash = scan.column < 0 ? 0 : current.hashes[scan.column];
         count = 0;
-        areSorted = false;
         if (scan.column >= 0 && hash == 0) {
             return;
         }
-        int at = log.at(end);
-        for (int i = end - 1; i >= 0 && count < MOST; i--) {
-            at -= log.width();
-            long time = log.timeAt(at);
-            if (time <= horizon) {
+        byte[] bytes = log.bytes();
+        int width = log.width();
+        int begin = log.at(0);
+        int value = scan.column < 0 ? 0 : log.hashAt(end, scan.column);
+        int oldestValue = scan.column < 0 ? Integer.MIN_VALUE : log.oldestHashAt(scan.column);
+        for (int at = log.at(end) - width; at >= begin && count < MOST; at -= width) {
+            long time = log.timeAt(bytes, at);
+            value -= EventLog.HASH_BYTES;
+            if (time <= horizon || value < oldestValue) {
                 return;
             }
             boolean isCounted =
-                    feature.filter() < 0 || (log.flagsAt(at) >>> feature.filter() & 1) != 0;
-            if (isCounted && (scan.column < 0 || log.hash(i, scan.column) == hash)) {
+                    feature.filter() < 0 || (log.flagsAt(bytes, at) >>> feature.filter() & 1) != 0;
+            if (isCounted && (scan.column < 0 || Bytes.getInt(bytes, value) == hash)) {
                 times[count] = time;
-                amounts[count++] = log.amountAt(at);
+                amounts[count++] = log.amountAt(bytes, at);
             }
         }
     }
@@ -112,46 +116,20 @@ final class WindowScans {
         };
     }
 
-    private void sortAmounts() {
-        if (!areSorted) {
-            Arrays.sort(amounts, 0, count);
-            areSorted = true;
-        }
-    }
-
     /** The smallest amount that 95 in 100 do not exceed. */
     private double percentile95() {
-        sortAmounts();
-        return amounts[(95 * count + 99) / 100 - 1] / 100.0;
+        return Selection.at(amounts, count, (95 * count + 99) / 100 - 1) / 100.0;
     }
 
     private double robustZ(long amount) {
-        sortAmounts();
-        long twiceMedian = amounts[(count - 1) / 2] + amounts[count / 2];
-        double deviation = medianDeviation(twiceMedian);
-        return deviation == 0
-                ? Double.NaN
-                : (2 * amount - twiceMedian) / (NORMAL * deviation);
-    }
-
-    /** Twice the median of the distances to the median: they grow from the middle to both ends. */
-    private double medianDeviation(long twiceMedian) {
-        int low = (count - 1) / 2;
-        int high = low + 1;
-        long last = 0;
-        long beforeLast = 0;
-        for (int taken = 0; taken <= count / 2; taken++) {
-            long below = low < 0 ? Long.MAX_VALUE : twiceMedian - 2 * amounts[low];
-            long above = high == count ? Long.MAX_VALUE : 2 * amounts[high] - twiceMedian;
-            beforeLast = last;
-            last = Math.min(below, above);
-            if (below <= above) {
-                low--;
-            } else {
-                high++;
-            }
+        long twiceMedian = Selection.twiceMedian(amounts, count);
+        for (int i = 0; i < count; i++) {
+            distances[i] = Math.abs(2 * amounts[i] - twiceMedian);
         }
-        return count % 2 == 1 ? last : (last + beforeLast) / 2.0;
+        double twiceDeviation = Selection.twiceMedian(distances, count) / 2.0;
+        return twiceDeviation == 0
+                ? Double.NaN
+                : (2 * amount - twiceMedian) / (NORMAL * twiceDeviation);
     }
 
     private double timeOfDayShare(long time) {
