@@ -22,11 +22,12 @@ final class WindowScans {
     static final double NORMAL = 1.4826;
 
     private final List<Scan> scans = new ArrayList<>();
-    /** Of the events in sight, in any order. */
+    private final AmountSort amountSort = new AmountSort(MOST);
+    /** Of the events in sight, newest first until the amounts are sorted. */
     private final long[] times = new long[MOST];
     private final long[] amounts = new long[MOST];
-    private final long[] distances = new long[MOST];
     private int count;
+    private boolean areSorted;
 
     private record Scan(Plan.Feature feature, int position, int column) {
 
@@ -80,6 +81,7 @@ final class WindowScans {
         long horizon = current.time - feature.windowMs();
         int hash = scan.column < 0 ? 0 : current.hashes[scan.column];
         count = 0;
+        areSorted = false;
         if (scan.column >= 0 && hash == 0) {
             return;
         }
@@ -116,20 +118,46 @@ final class WindowScans {
         };
     }
 
+    private void sortAmounts() {
+        if (!areSorted) {
+            amountSort.sort(amounts, count);
+            areSorted = true;
+        }
+    }
+
     /** The smallest amount that 95 in 100 do not exceed. */
     private double percentile95() {
-        return Selection.at(amounts, count, (95 * count + 99) / 100 - 1) / 100.0;
+        sortAmounts();
+        return amounts[(95 * count + 99) / 100 - 1] / 100.0;
     }
 
     private double robustZ(long amount) {
-        long twiceMedian = Selection.twiceMedian(amounts, count);
-        for (int i = 0; i < count; i++) {
-            distances[i] = Math.abs(2 * amounts[i] - twiceMedian);
-        }
-        double twiceDeviation = Selection.twiceMedian(distances, count) / 2.0;
-        return twiceDeviation == 0
+        sortAmounts();
+        long twiceMedian = amounts[(count - 1) / 2] + amounts[count / 2];
+        double deviation = medianDeviation(twiceMedian);
+        return deviation == 0
                 ? Double.NaN
-                : (2 * amount - twiceMedian) / (NORMAL * twiceDeviation);
+                : (2 * amount - twiceMedian) / (NORMAL * deviation);
+    }
+
+    /** Twice the median of the distances to the median: they grow from the middle to both ends. */
+    private double medianDeviation(long twiceMedian) {
+        int low = (count - 1) / 2;
+        int high = low + 1;
+        long last = 0;
+        long beforeLast = 0;
+        for (int taken = 0; taken <= count / 2; taken++) {
+            long below = low < 0 ? Long.MAX_VALUE : twiceMedian - 2 * amounts[low];
+            long above = high == count ? Long.MAX_VALUE : 2 * amounts[high] - twiceMedian;
+            beforeLast = last;
+            last = Math.min(below, above);
+            if (below <= above) {
+                low--;
+            } else {
+                high++;
+            }
+        }
+        return count % 2 == 1 ? last : (last + beforeLast) / 2.0;
     }
 
     private double timeOfDayShare(long time) {
