@@ -144,12 +144,13 @@ final class WindowAggregates {
         }
         for (int w = 0; w < windows.length; w++) {
             int edge = edge(w);
-            boolean isTaking = edge < gone;
+            // A value that goes from the log to a pane stays in the sketch of all.
+            boolean isFirst = edge < gone && !panes.reachInto(w, now);
             while (edge < gone) {
                 panes.take(w, bytes, base, log, edge);
                 edge++;
             }
-            if (isTaking) {
+            if (isFirst) {
                 panes.unite(w, log, edge);
             }
             setEdge(w, edge - gone);
