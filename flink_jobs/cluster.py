@@ -10,7 +10,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from flink_jobs.uids import with_stable_uids
 from pipelines.flink import rest_address
 
-ROCKSDB_LEVELS = 7
+ROCKSDB_COMPRESSION = ";".join(["NO_COMPRESSION"] * 7)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def _configure(
         "execution.checkpointing.incremental": "true",
         # Hashes, times and amounts hardly shrink; compressing what each checkpoint flushes and then
         # merges took a third of the job's time (docs/benchmarks.md).
-        "state.backend.rocksdb.compression.per.level": ";".join(["NO_COMPRESSION"] * ROCKSDB_LEVELS),
+        "state.backend.rocksdb.compression.per.level": ROCKSDB_COMPRESSION,
         "execution.checkpointing.interval": f"{flink.checkpoint_interval_ms} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.dir": _checkpoint_folder(settings),

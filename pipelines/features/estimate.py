@@ -17,7 +17,7 @@ TYPICAL_EVENTS = 60
 DAY_MS = 86_400_000
 SPAN_MS = 30 * DAY_MS
 
-_HEADER, _SECTION, _SECTIONS, _NAME = 56, 16, 4, 4
+_HEADER, _SECTION, _SECTIONS, _NAME = 60, 16, 4, 4
 _EDGE, _COUNT, _SUM, _SQUARES, _EXTREMES, _DISTINCT = 4, 4, 8, 16, 16, 4
 _TIME, _AMOUNT, _HASH, _ID, _SEEN, _TRANSACTION_ID = 6, 6, 4, 24, 10, 24
 _RUNNING = {"count", "sum", "mean", "stddev", "min", "max", "rate", "distinct"}

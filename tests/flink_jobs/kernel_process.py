@@ -33,6 +33,8 @@ class Verdict:
     is_duplicate: bool
     duplicate_of_offset: int | None
     previous_transaction_id: str | None
+    number: int
+    """Of the card's rows, where the plan numbers them; else 0."""
     features: dict[str, float | None]
 
 
@@ -50,6 +52,10 @@ class Kernel:
             self._send("fresh")
         self._send(f"plan\t{stage.plan_json()}")
         return [self._ask(stage, arrival) for arrival in arrivals]
+
+    def let_go(self, key: str) -> None:
+        """What the timer of an idle key does."""
+        self._send(f"let-go\t{key}")
 
     def size_of(self, key: str) -> int:
         """The bytes that the kernel remembers of a key."""
@@ -72,7 +78,7 @@ class Kernel:
         ]
         self._send("\t".join(["event", *map(str, values)]))
         assert self._process.stdout is not None
-        late, repeat, offset, previous, *features = (
+        late, repeat, offset, previous, number, *features = (
             self._process.stdout.readline().rstrip("\n").split("\t")
         )
         names = [feature.name for feature in stage.features]
@@ -81,6 +87,7 @@ class Kernel:
             is_duplicate=repeat == "1",
             duplicate_of_offset=int(offset) if repeat == "1" else None,
             previous_transaction_id=previous or None,
+            number=int(number),
             features={
                 name: None if value == "" else float(value)
                 for name, value in zip(names, features, strict=True)

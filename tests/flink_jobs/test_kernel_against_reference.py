@@ -207,6 +207,24 @@ def test_a_card_that_has_calmed_down_is_exact_again(kernel: Kernel) -> None:
     assert_agree_from(kernel, FEATURES.select(BUSY), [*burst, *later], first=len(burst))
 
 
+def test_rows_of_a_card_are_numbered_without_a_gap_although_it_is_forgotten(
+    kernel: Kernel,
+) -> None:
+    stage = card_stage(FEATURES.select({"card_count_10m", "merchant_count_24h"}))
+
+    def numbers(*days: int, is_fresh: bool = False) -> list[int]:
+        uses = [make_transaction(1000 + day, START + day * DAY) for day in days]
+        arrivals = [
+            Arrival(transaction=use, partition=0, offset=day) for day, use in enumerate(uses)
+        ]
+        return [verdict.number for verdict in kernel.run(stage, arrivals, is_fresh=is_fresh)]
+
+    assert numbers(0, 1, 1, is_fresh=True) == [1, 2, 3]  # a repeat is a row, too
+    assert numbers(400) == [4]  # idle for longer than it is remembered
+    kernel.let_go("c1")
+    assert numbers(401, 402) == [5, 6]
+
+
 def test_a_profile_goes_on_under_another_plan(kernel: Kernel) -> None:
     """Rules changed between two savepoints: what both plans know carries over."""
     before = FEATURES.select({"card_count_30d", "card_new_merchant", "travel_km"})[-1]

@@ -13,8 +13,8 @@ import java.util.Map;
  * Drives the kernel from lines on standard input, one answer for each event, without Flink.
  *
  * <p>{@code plan JSON} begins a plan over the same cards; {@code fresh} forgets all cards; {@code
- * size KEY} asks for the bytes of a key; {@code
- * event} is followed by tab-separated key, id, time, amount, flags, latitude, longitude, offset and
+ * let-go KEY} does what the timer of an idle key does; {@code size KEY} asks for the bytes of a key;
+ * {@code event} is followed by tab-separated key, id, time, amount, flags, latitude, longitude, offset and
  * the categories' values. Empty stands for nothing.
  */
 public final class KernelHarness {
@@ -32,6 +32,7 @@ public final class KernelHarness {
             switch (words[0]) {
                 case "plan" -> kernel = new ProfileKernel(words[1]);
                 case "fresh" -> states.clear();
+                case "let-go" -> ProfileKernel.letGo(states.get(words[1]));
                 case "size" -> out.println(states.get(words[1]).size());
                 case "event" -> out.println(process(kernel, states, words));
                 default -> throw new IllegalArgumentException("unknown line: " + line);
@@ -83,13 +84,16 @@ public final class KernelHarness {
         ProfileKernel.Verdict verdict = new ProfileKernel.Verdict();
         verdict.features = new double[kernel.featureCount()];
         Memory memory = states.computeIfAbsent(words[1], key -> new Memory());
-        memory.put(KeyState.WHOLE, kernel.process(memory, event, verdict));
+        byte[] kept = kernel.process(memory, event, verdict);
+        int number = kernel.isNumbering() ? kernel.nextNumber() : 0;
+        memory.put(KeyState.WHOLE, kept);
         StringBuilder answer = new StringBuilder();
         answer.append(verdict.isLate ? 1 : 0).append('\t').append(verdict.isDuplicate ? 1 : 0);
         answer.append('\t').append(verdict.duplicateOfOffset).append('\t');
         if (verdict.previousTransactionId != null) {
             answer.append(new String(verdict.previousTransactionId, StandardCharsets.UTF_8));
         }
+        answer.append('\t').append(number);
         for (double feature : verdict.features) {
             answer.append('\t').append(Double.isNaN(feature) ? "" : Double.toString(feature));
         }

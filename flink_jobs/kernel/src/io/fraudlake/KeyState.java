@@ -19,7 +19,7 @@ public final class KeyState {
 
     public static final Integer WHOLE = 0;
 
-    /** Of a card: the number of its newest row, four bytes, and never forgotten. */
+    /** Of a card without a profile: the number of its newest row, four bytes, for good. */
     public static final Integer NUMBER = -1;
 
     /** What a key's transactions turned out to be. */

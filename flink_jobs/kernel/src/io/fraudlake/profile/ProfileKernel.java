@@ -1,6 +1,7 @@
 package io.fraudlake.profile;
 
 import io.fraudlake.KeyState;
+import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 
 /**
@@ -103,7 +104,11 @@ public final class ProfileKernel {
 
     /** The key's {@link KeyState#WHOLE} after the event, to be put back: often the same array. */
     public byte[] process(KeyMemory memory, Event event, Verdict verdict) {
-        boolean isCarriedOver = state.open(memory.get(KeyState.WHOLE));
+        byte[] stored = memory.get(KeyState.WHOLE);
+        boolean isCarriedOver = state.open(stored);
+        if (stored == null && plan.isNumbering) {
+            state.setNumber(numberKept(memory));
+        }
         boolean mayHavePanes = isCarriedOver || state.panes.count() > 0;
         windows.open(memory);
         if (isCarriedOver) {
@@ -142,6 +147,30 @@ public final class ProfileKernel {
         boolean isNew = !state.hasTimer();
         state.setTimer();
         return isNew;
+    }
+
+    /** The next number of a card's rows, without a gap for good. */
+    public int nextNumber() {
+        int next = ProfileState.number(state.bytes) + 1;
+        state.setNumber(next);
+        return next;
+    }
+
+    /** Lets go of a profile, all but the number of its rows. */
+    public static void letGo(KeyMemory memory) {
+        int number = ProfileState.number(memory.get(KeyState.WHOLE));
+        if (number > 0) {
+            byte[] kept = new byte[Integer.BYTES];
+            Bytes.putInt(kept, 0, number);
+            memory.put(KeyState.NUMBER, kept);
+        }
+        memory.put(KeyState.WHOLE, null);
+        memory.put(KeyState.PANES, null);
+    }
+
+    private static int numberKept(KeyMemory memory) {
+        byte[] kept = memory.get(KeyState.NUMBER);
+        return kept == null ? 0 : Bytes.getInt(kept, 0);
     }
 
     /** When a key has nothing left that an event could ask for, if none comes before. */

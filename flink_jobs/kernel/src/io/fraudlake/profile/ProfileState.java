@@ -13,8 +13,8 @@ import java.util.Arrays;
  * <pre>
  * 0 version   1 has place   2 has a timer   4 fingerprint of the plan   8 newest event time
  * 16 place: time, latitude, longitude                   40 counts of filters, logged, seen names
- * 52 after how many idle seconds the key is forgotten
- * 56 sections: place id, recent ids, events, what is at hand of panes, values of each logged
+ * 52 after how many idle seconds the key is forgotten   56 number of a card's newest row
+ * 60 sections: place id, recent ids, events, what is at hand of panes, values of each logged
  *    category, seen values
  * then the hashes of the names
  * then the window aggregates, then the sections' records
@@ -32,7 +32,8 @@ final class ProfileState {
     private static final int PLACE = 16;
     private static final int NAME_COUNTS = 40;
     private static final int FORGET_AFTER = 52;
-    private static final int SECTIONS = 56;
+    private static final int NUMBER = 56;
+    private static final int SECTIONS = 60;
     private static final int FIXED_SECTIONS = 4;
 
     private final ProfileLayout layout;
@@ -109,8 +110,10 @@ final class ProfileState {
     /** As {@code open} does for an unknown key; a timer that was set is still to come. */
     void forget() {
         byte timer = bytes[2];
+        int number = number(bytes);
         create();
         bytes[2] = timer;
+        setNumber(number);
     }
 
     private void create() {
@@ -157,6 +160,7 @@ final class ProfileState {
         System.arraycopy(stored, NEWEST, bytes, NEWEST, NAME_COUNTS - NEWEST);
         bytes[1] = stored[1];
         bytes[2] = stored[2];
+        setNumber(number(stored));
         copyRecords(old.placeId, placeId);
         copyRecords(old.ids, ids);
         for (int s = 0; s < seen.length; s++) {
@@ -231,6 +235,15 @@ final class ProfileState {
 
     void setNewest(long time) {
         Bytes.putLong(bytes, NEWEST, time);
+    }
+
+    /** How many rows of a card were numbered. */
+    static int number(byte[] stored) {
+        return Bytes.getInt(stored, NUMBER);
+    }
+
+    void setNumber(int number) {
+        Bytes.putInt(bytes, NUMBER, number);
     }
 
     /** Whether a timer will come that lets go of the key once it is idle. */

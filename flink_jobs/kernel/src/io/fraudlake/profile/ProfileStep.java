@@ -2,7 +2,6 @@ package io.fraudlake.profile;
 
 import io.fraudlake.Hash64;
 import io.fraudlake.KeyState;
-import io.fraudlake.event.Bytes;
 import io.fraudlake.event.EventBytes;
 import io.fraudlake.event.EventRow;
 import org.apache.flink.table.api.dataview.MapView;
@@ -99,13 +98,16 @@ final class ProfileStep {
      * frauds on it are counted for weeks. They have no timer of their own while there is a profile.
      */
     static void onTimer(OnTimerContext context, MapView<Integer, byte[]> state) throws Exception {
+        StateMemory memory = new StateMemory();
+        memory.state = state;
         TimeContext<Long> clock = context.timeContext(Long.class);
         byte[] whole = state.get(KeyState.WHOLE);
         if (whole != null && !isOver(clock, ProfileKernel.idleAt(whole))) {
             return;
         }
-        state.remove(KeyState.WHOLE);
-        state.remove(KeyState.PANES);
+        if (whole != null) {
+            ProfileKernel.letGo(memory);
+        }
         byte[] frauds = state.get(KeyState.FRAUDS);
         if (frauds != null && isOver(clock, FraudHistory.idleAt(frauds))) {
             state.remove(KeyState.FRAUDS);
@@ -140,6 +142,9 @@ final class ProfileStep {
         if (kernel.wantsTimer()) {
             registerTimer(context, ProfileKernel.idleAt(kept));
         }
+        if (kernel.isNumbering()) {
+            EventBytes.setNumber(bytes, kernel.nextNumber());
+        }
         state.put(KeyState.WHOLE, kept);
         if (frauds.isWanted()) {
             byte[] known = state.get(KeyState.FRAUDS);
@@ -148,9 +153,6 @@ final class ProfileStep {
         }
         for (int i = 0; i < verdict.features.length; i++) {
             EventBytes.setFeature(bytes, kernel.firstFeature() + i, verdict.features[i]);
-        }
-        if (kernel.isNumbering()) {
-            EventBytes.setNumber(bytes, nextNumber(state));
         }
         return kernel.isCard() ? withVerdict(bytes) : bytes;
     }
@@ -183,13 +185,5 @@ final class ProfileStep {
         return verdict.previousTransactionId == null
                 ? bytes
                 : EventBytes.withPreviousId(bytes, verdict.previousTransactionId);
-    }
-
-    private static int nextNumber(MapView<Integer, byte[]> state) throws Exception {
-        byte[] stored = state.get(KeyState.NUMBER);
-        byte[] next = new byte[Integer.BYTES];
-        Bytes.putInt(next, 0, stored == null ? 1 : Bytes.getInt(stored, 0) + 1);
-        state.put(KeyState.NUMBER, next);
-        return Bytes.getInt(next, 0);
     }
 }
