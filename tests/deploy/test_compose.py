@@ -19,7 +19,7 @@ import yaml
 from fraudlake.cli import app
 from fraudlake.stack.cache import CACHE_VARIABLE
 from fraudlake.stack.elasticsearch import render_yaml
-from fraudlake.stack.kafka import render_properties
+from fraudlake.stack.kafka import TRANSACTION_VERSION, render_properties
 from fraudlake.stack.lock import read_lock
 from fraudlake.stack.project import LOCK_FILE
 from pipelines.settings import Settings, StackSettings
@@ -30,6 +30,7 @@ DOCKERFILES = sorted((ROOT / "deploy").glob("*.Dockerfile"))
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text())["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "fraudlake:0.1.0"]
 SERVERS = ["kafka", "jobmanager", "taskmanager", "elasticsearch", "kibana", "dagster"]
+BOOTSTRAP = "FRAUDLAKE_KAFKA_BOOTSTRAP_SERVERS"
 SCHEMA = ("--builtin-schema", "vendor.compose-spec")
 # Where each server listens between the containers.
 LISTENS = {"kafka": 19092, "jobmanager": 8081, "elasticsearch": 9200}
@@ -220,6 +221,21 @@ def test_broker_has_the_settings_of_the_local_one() -> None:
         "group.initial.rebalance.delay.ms",
     ):
         assert environ[f"KAFKA_{name.upper().replace('.', '_')}"] == local[name]
+
+
+def test_broker_gets_the_transaction_version_of_the_local_one_before_the_job_starts() -> None:
+    service = SERVICES["kafka-features"]
+    assert service["image"] == SERVICES["kafka"]["image"]
+    assert service["command"] == [
+        "/opt/kafka/bin/kafka-features.sh",
+        "--bootstrap-server",
+        SERVICES["job"]["environment"][BOOTSTRAP],
+        "downgrade",
+        "--feature",
+        f"transaction.version={TRANSACTION_VERSION}",
+    ]
+    ends = {"condition": "service_completed_successfully"}
+    assert SERVICES["job"]["depends_on"]["kafka-features"] == ends
 
 
 def test_index_has_the_settings_of_the_local_one() -> None:
