@@ -54,7 +54,7 @@ NAMES_OF_BOTH = {
     "dead_letters[{n}]: Committer)",
     "card-profile -> card-profile to merchant-profile",
     "merchant-profile -> merchant-profile to judgement",
-    "judgement -> judgement to outbox -> ConstraintEnforcer[{n}] -> outbox[{n}]: Writer -> "
+    "judgement -> ConstraintEnforcer[{n}] -> outbox[{n}]: Writer -> "
     "outbox[{n}]: Committer",
 }
 
