@@ -54,8 +54,7 @@ NAMES_OF_BOTH = {
     "dead_letters[{n}]: Committer)",
     "card-profile -> card-profile to merchant-profile",
     "merchant-profile -> merchant-profile to judgement",
-    "judgement -> ConstraintEnforcer[{n}] -> outbox[{n}]: Writer -> "
-    "outbox[{n}]: Committer",
+    "judgement -> ConstraintEnforcer[{n}] -> outbox[{n}]: Writer -> outbox[{n}]: Committer",
 }
 
 
