@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A customer that was deleted: a key alone. It makes the stage forget, and is no fault.
 _TOMBSTONE = "(`raw` IS NULL AND `record_key` IS NOT NULL)"
 _PROFILE = "io.fraudlake.profile"
+_FUTURE = f"> `kafka_time` + {tables.FUTURE_LIMIT}"
+"""From there nothing is taken: an update of the year 9999 would be the newest for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class SideInput:
     """The name and the class of what reads it."""
     broken: str
     """Which of its records are dead letters."""
+    future: str
+    """The column whose time may not be far ahead of the record's own."""
 
 
 def side_inputs(
@@ -51,7 +55,8 @@ def side_inputs(
             table=tables.customers(kafka, group=group),
             views=(_customer_profiles(),),
             function=("f_customer_attributes", f"{_PROFILE}.CustomerAttributes"),
-            broken=f"`fault` IS NOT NULL AND NOT {_TOMBSTONE}",
+            broken=f"(`fault` IS NOT NULL AND NOT {_TOMBSTONE}) OR `updated_at` {_FUTURE}",
+            future="updated_at",
         )
         found.append(customers)
     labelled = [stage for stage in stages if stage.has_labels]
@@ -62,7 +67,8 @@ def side_inputs(
             table=tables.labels(kafka, group=group),
             views=tuple(_labels_of(stage) for stage in labelled),
             function=("f_labelled_profile", f"{_PROFILE}.LabelledProfile"),
-            broken="`fault` IS NOT NULL",
+            broken=f"`fault` IS NOT NULL OR `event_time` {_FUTURE}",
+            future="event_time",
         )
         found.append(labels)
     return tuple(found)
@@ -90,7 +96,7 @@ def _customer_profiles() -> str:
         "  `updated_at`,\n"
         "  `kafka_time`,\n"
         "  ARRAY[`max_speed_kmh`, `home_latitude`, `home_longitude`] AS `attributes`\n"
-        f"FROM customers WHERE `fault` IS NULL OR {_TOMBSTONE}"
+        f"FROM customers WHERE (`fault` IS NULL AND NOT `updated_at` {_FUTURE}) OR {_TOMBSTONE}"
     )
 
 
@@ -105,5 +111,5 @@ def _labels_of(stage: Stage) -> str:
         "  `label` = 'fraud' AS `is_fraud`,\n"
         "  `label_time`,\n"
         "  `kafka_time`\n"
-        f"FROM labels WHERE `fault` IS NULL AND {key} IS NOT NULL"
+        f"FROM labels WHERE `fault` IS NULL AND NOT `event_time` {_FUTURE} AND {key} IS NOT NULL"
     )

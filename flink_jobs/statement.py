@@ -277,14 +277,19 @@ def _named(used: Sequence[RuleColumn], stages: Sequence[Stage]) -> str:
 def _insert_dead_letters(settings: Settings, sides: Sequence[SideInput]) -> str:
     transactions = settings.kafka.topics().transactions.name
     letters = [
-        _letters("arrived WHERE `reason` IS NOT NULL", transactions, "`reason`"),
-        *(_letters(f"{side.name} WHERE {side.broken}", side.topic, "`fault`") for side in sides),
+        _letters("arrived WHERE `reason` IS NOT NULL", transactions, time="event_time"),
+        *(
+            _letters(f"{side.name} WHERE {side.broken}", side.topic, time=side.future)
+            for side in sides
+        ),
     ]
     return "INSERT INTO dead_letters\n" + "\nUNION ALL\n".join(letters)
 
 
-def _letters(source: str, topic: str, reason: str) -> str:
-    detail = "COALESCE(`fault_detail`, 'event_time is more than 10 minutes ahead of the record')"
+def _letters(source: str, topic: str, *, time: str) -> str:
+    """What no parser found fault with is there for its ``time``."""
+    reason = "COALESCE(`fault`, 'event_time_in_future')"
+    detail = f"COALESCE(`fault_detail`, '{time} is more than 10 minutes ahead of the record')"
     return (
         f"SELECT `record_key`, 'decode', {reason}, {detail}, `raw`, {quote(topic)}, "
         "`source_partition`, `source_offset`, CAST(CURRENT_TIMESTAMP AS TIMESTAMP_LTZ(3)) "

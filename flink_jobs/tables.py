@@ -255,6 +255,7 @@ def _sink(kafka: KafkaSettings, topic: str, prefix: str) -> dict[str, str]:
         "properties.transaction.timeout.ms": str(kafka.transaction_timeout_s * 1000),
         "properties.max.request.size": str(LARGEST_OUTPUT_BYTES),
         "sink.delivery-guarantee": "exactly-once",
+        "sink.transaction-naming-strategy": "INCREMENTING",
         # No prefix may begin another: the connector aborts by prefix.
         "sink.transactional-id-prefix": f"{prefix}.",
         "key.format": "raw",

@@ -21,11 +21,13 @@ from fraudlake.old_states import clear_old_states
 from fraudlake.saved_state import newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
+from fraudlake.state_check import refuse_other_state
 from fraudlake.submission import JOB, run_submission, write_sql
 from fraudlake.switch_report import SwitchReport, mark_progress, report_switch
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
+from pipelines.fx import load_fx
 from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:
@@ -79,6 +81,8 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
                 savepoint=None,
                 switch=None,
             )
+        if known is not None and known.job_id == running.job_id:
+            refuse_other_state(known, kernel, base_currency=load_fx().base)
         say("Flink compiles the new job, while the old one runs on")
         run_submission(settings, JOB, ["--ruleset", name, "--check"])
         check_transactions(settings)
@@ -153,8 +157,8 @@ def _roll_back(
     if failed is not None:
         rest.cancel(failed.job_id)
         rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
-        # A checkpoint after we gave up has committed: the savepoint would decide that again.
-        savepoint = newest_state(settings) or savepoint
+    # A checkpoint after we gave up has committed: the savepoint would decide that again.
+    savepoint = newest_state(settings) or savepoint
     if known is None or not statement_file(settings, known.job_id).is_file():
         msg = (
             f"the new job failed ({cause}), and how the old one was made is not remembered. "

@@ -23,6 +23,7 @@ from fraudlake.submission import JOB, run_submission, write_sql
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
+from pipelines.fx import load_fx
 from pipelines.kafka import create_topics, read_transaction_limit_s
 from pipelines.rules import load_ruleset, shipped_rulesets
 
@@ -118,6 +119,7 @@ def submit_held(
         parallelism=settings.flink.parallelism,
         state_backend=settings.flink.state_backend,
         checkpoint_interval_ms=settings.flink.checkpoint_interval_ms,
+        base_currency=load_fx().base,
     )
     return _hand_over(settings, draft, ["--ruleset", name], say)
 

@@ -47,6 +47,8 @@ class Remembered:
     state_backend: StateBackend = "hashmap"
     checkpoint_interval_ms: int = 1000
     """The settings that the job was submitted with, for when it is submitted again as it was."""
+    base_currency: str = ""
+    """What the sums in its state are in."""
     superseded: dict[str, str | None] = field(default_factory=dict)
     """Jobs deployed before, the oldest first, and the savepoint each was stopped with, if any."""
     is_stopped: bool = False

@@ -54,6 +54,8 @@ class SwitchReport:
     """The longest time without a decision; None without two decisions."""
     decided_under_new: int
     """Decisions that name the new rule set; 0 where nothing came in since."""
+    is_stuck: bool = False
+    """Whether input was there for the new job, and it took none of it."""
 
 
 def mark_progress(settings: Settings) -> Mark:
@@ -75,7 +77,7 @@ def report_switch(settings: Settings, mark: Mark, *, ruleset: str) -> SwitchRepo
 
     Waits until the new job has taken something of what is there for it.
     """
-    read = _await_progress(settings)
+    read, is_stuck = _await_progress(settings)
     stretch = {part: range(mark.read.get(part, 0), max(end, 0)) for part, end in read.items()}
     transactions = OffsetCounts(stretch)
     topics = settings.kafka.topics()
@@ -91,14 +93,14 @@ def report_switch(settings: Settings, mark: Mark, *, ruleset: str) -> SwitchRepo
         seen = _Seen(Outputs(topics.transactions.name, transactions), ruleset)
         _read_since(settings, topics.decisions.name, mark.decided, seen.take_decision)
         _read_since(settings, topics.dead_letters.name, mark.refused, seen.outputs.take_dead_letter)
-        report = seen.report(transactions)
+        report = seen.report(transactions, is_stuck=is_stuck)
         if report.lost == 0 or time.monotonic() > deadline:
             return report
         time.sleep(POLL_SECONDS)
 
 
-def _await_progress(settings: Settings) -> dict[int, int]:
-    """The next input offsets, once the job has moved on from where it began, if it can."""
+def _await_progress(settings: Settings) -> tuple[dict[int, int], bool]:
+    """The next input offsets, once the job has moved on from where it began; whether it did not."""
     begun = read = _read(settings)
     ends = _ends(settings, settings.kafka.topics().transactions.name)
     is_waited_for = any(end > begun.get(part, 0) for part, end in ends.items())
@@ -106,7 +108,7 @@ def _await_progress(settings: Settings) -> dict[int, int]:
     while is_waited_for and read == begun and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         read = _read(settings)
-    return read
+    return read, is_waited_for and read == begun
 
 
 class _Seen:
@@ -124,7 +126,7 @@ class _Seen:
         self._times.append(parse_time(decision["decided_at"]))
         self._under_new += decision["ruleset"] == self._ruleset
 
-    def report(self, transactions: OffsetCounts) -> SwitchReport:
+    def report(self, transactions: OffsetCounts, *, is_stuck: bool) -> SwitchReport:
         found = self.outputs.decisions.plus(self.outputs.dead_letters)
         lost, doubled = lost_and_doubled(transactions, found)
         return SwitchReport(
@@ -133,6 +135,7 @@ class _Seen:
             doubled=doubled,
             gap_s=longest_gap_s(self._times),
             decided_under_new=self._under_new,
+            is_stuck=is_stuck,
         )
 
 

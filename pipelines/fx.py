@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).with_name("fx.toml")
 MINOR_DIGITS = 2
 """Decimals of the base currency."""
+LARGEST_RATE = 14
+"""The kernel keeps amounts in 48 bits of minor units: the largest transaction must fit."""
+MOST_DIGITS = 2**63 - 1
+"""The digits of a rate are a 64-bit number in the kernel."""
 
 # Products must not be rounded before the one rounding that is meant.
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, rounding=ROUND_HALF_EVEN)
@@ -71,8 +75,13 @@ def _faults(content: Mapping[str, Any]) -> list[str]:
             faults.append(f"{code!r} - must be three capital letters (ISO 4217)")
         if isinstance(rate, bool) or not isinstance(rate, int | Decimal):
             faults.append(f"{code} = {rate!r} - must be a number")
-        elif not (Decimal(rate).is_finite() and rate > 0):
-            faults.append(f"{code} = {rate} - must be above 0")
+        elif not (Decimal(rate).is_finite() and 0 < rate <= LARGEST_RATE):
+            faults.append(
+                f"{code} = {rate} - must be above 0 and at most {LARGEST_RATE}: "
+                "choose a base currency whose unit is worth more"
+            )
+        elif int("".join(str(digit) for digit in Decimal(rate).as_tuple().digits)) > MOST_DIGITS:
+            faults.append(f"{code} = {rate} - must have at most 18 digits")
     if isinstance(content.get("base"), str) and rates.get(content["base"]) != 1:
         faults.append(f"the base currency {content['base']} must have the rate 1")
     return faults

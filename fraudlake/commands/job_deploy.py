@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from fraudlake.deploy import Deployed
+    from fraudlake.switch_report import SwitchReport
 
 
 def deploy(
@@ -35,8 +36,20 @@ def deploy(
     console = Console(stderr=True, highlight=False)
     deployed = deploy_job(Settings.from_env(), ruleset=ruleset, say=console.print)
     typer.echo(json.dumps(asdict(deployed)) if as_json else _tell(deployed))
-    if deployed.switch is not None and (deployed.switch.lost or deployed.switch.doubled):
+    switch = deployed.switch
+    if switch is not None and (switch.lost or switch.doubled or switch.is_stuck):
         raise typer.Exit(1)
+
+
+def _tell_progress(switch: SwitchReport) -> str:
+    if switch.decided_under_new:
+        return f"{switch.decided_under_new:,} decisions under the new version so far"
+    if switch.is_stuck:
+        return (
+            "transactions wait, and the new job has taken none of them. See what it says of itself "
+            "with `fraudlake job status`"
+        )
+    return "nothing came in since, so no decision shows the new version yet"
 
 
 def _tell(deployed: Deployed) -> str:
@@ -51,9 +64,5 @@ def _tell(deployed: Deployed) -> str:
             f"gap {gap}, lost {switch.lost:,}, doubled {switch.doubled:,}, "
             f"of {switch.records:,} records around the change"
         )
-        lines.append(
-            f"{switch.decided_under_new:,} decisions under the new version so far"
-            if switch.decided_under_new
-            else "nothing came in since, so no decision shows the new version yet"
-        )
+        lines.append(_tell_progress(switch))
     return "\n".join(lines)

@@ -23,6 +23,8 @@ HASH = re.compile(r"[0-9a-f]{32}")
 COUNTRY = re.compile(r"[A-Z]{2}")
 CURRENCY = re.compile(r"[A-Z]{3}")
 CATEGORY = re.compile(r"[0-9]{4}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""Characters that nobody sees: in an id, one that looks like another's."""
 
 
 class Fields:
@@ -157,6 +159,9 @@ class Fields:
             raise ContractFault(FaultReason.BAD_FORMAT, msg)
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
             msg = f"{self._path}{name} holds half a surrogate pair - must be Unicode text"
+            raise ContractFault(FaultReason.BAD_FORMAT, msg)
+        if CONTROL.search(value) is not None:
+            msg = f"{self._path}{name} is {_shown(value)} - must be without control characters"
             raise ContractFault(FaultReason.BAD_FORMAT, msg)
         return value
 

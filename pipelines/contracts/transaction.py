@@ -18,7 +18,7 @@ CHANNELS = ("pos", "ecom", "atm")
 ENTRY_MODES = ("chip", "contactless", "magstripe", "manual")
 KINDS = ("purchase", "refund", "withdrawal")
 STATUSES = ("approved", "declined")
-LARGEST_AMOUNT = 1_000_000_000_000
+LARGEST_AMOUNT = 100_000_000_000
 FUTURE_TOLERANCE_MS = 600_000
 """How far ``event_time`` may be ahead of the record's Kafka time."""
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipelines.columns import Column, transaction_columns
+from pipelines.errors import FeaturesError
 from pipelines.features.stage import Entity, Feature, Filter, Stage
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ ORDER: tuple[tuple[Entity, bool], ...] = (
 The attributes of a customer are looked up first; the card's stage is the first of the histories,
 because it tells the repeats, which no history may count.
 """
+
+MOST_FEATURES = 255
+"""Of one job: the event row counts them in a byte."""
 
 CATEGORIES = (
     "merchant_id",
@@ -66,6 +70,9 @@ class Features:
         """
         wanted = frozenset(names)
         chosen = [feature for feature in self.features if feature.name in wanted]
+        if len(chosen) > MOST_FEATURES:
+            msg = f"{len(chosen)} features are asked for - at most {MOST_FEATURES} in one job"
+            raise FeaturesError(msg)
         drafts = [self._stage(entity, chosen, is_attributes=kind) for entity, kind in ORDER]
         stages = [stage for stage in drafts if stage.features or stage.entity == "card"]
         if any(stage.mixes_cards for stage in stages):

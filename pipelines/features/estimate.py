@@ -31,7 +31,7 @@ _FRAUDS_HEADER, _DAY = 20, 12
 def bytes_per_key(stage: Stage, events: int = TYPICAL_EVENTS) -> int:
     """For a key with so many events, evenly spread over 30 days, or over a longer window."""
     if stage.is_attributes:
-        return 9 + 8 * 3
+        return 2 + 9 + 8 * 3  # one version of three fields; the kernel keeps up to four
     span = max(stage.horizon_ms, SPAN_MS)
     reading = [item for item in stage.features if item.aggregate in READ_VALUES]
     logged = {item.category for item in reading}

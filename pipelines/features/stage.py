@@ -6,12 +6,13 @@ that the plan of a feature does not depend on which others are selected.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipelines.expressions.tree import Node
 
@@ -88,6 +89,11 @@ class Filter:
     name: str
     condition: Node
 
+    @property
+    def state_name(self) -> str:
+        """What it is called in the state: with another meaning it is another, and starts empty."""
+        return f"{self.name}@{hashlib.sha256(repr(self.condition).encode()).hexdigest()[:8]}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -162,13 +168,14 @@ class Stage:
 
     def _history(self) -> dict[str, Any]:
         filters = [item.name for item in self.filters]
+        meanings = {item.name: item.state_name for item in self.filters}
         return {
             "first_feature": self.first_feature,
             "numbering": self.is_numbering,
             "forget_after_ms": self.forget_after_ms,
             "horizon_ms": self.horizon_ms,
-            "filters": _inputs(filters, self.all_filters),
-            "categories": _inputs(self.categories, self.all_categories),
+            "filters": _inputs(filters, self.all_filters, meanings),
+            "categories": _inputs(self.categories, self.all_categories, {}),
             "place_filter": _position(self.place_filter, filters),
             "features": [
                 {
@@ -195,8 +202,12 @@ def _labels(feature: Feature) -> dict[str, Any]:
     }
 
 
-def _inputs(names: Sequence[str], everywhere: Sequence[str]) -> list[dict[str, Any]]:
-    return [{"name": name, "position": everywhere.index(name)} for name in names]
+def _inputs(
+    names: Sequence[str], everywhere: Sequence[str], in_state: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    return [
+        {"name": in_state.get(name, name), "position": everywhere.index(name)} for name in names
+    ]
 
 
 def _position(name: str | None, names: Sequence[str]) -> int:

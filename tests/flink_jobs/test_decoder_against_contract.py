@@ -55,7 +55,7 @@ def test_every_case_gets_the_reason_of_the_table(decoder: Decoder, case: dict[st
 
 @settings(max_examples=300, deadline=None)
 @given(
-    amount=st.decimals(0, 10**12, allow_nan=False, allow_infinity=False, places=None),
+    amount=st.decimals(0, 10**11, allow_nan=False, allow_infinity=False, places=None),
     currency=st.sampled_from(sorted(FX.rates)),
 )
 def test_amounts_come_to_the_same_minor_units(
@@ -73,7 +73,7 @@ def test_amounts_come_to_the_same_minor_units(
         ("-0.0", 0),
         ("12.345", 1234),  # half to even
         ("12.355", 1236),
-        ("1000000000000", 100_000_000_000_000),
+        ("100000000000", 10_000_000_000_000),
         ("1e-99999999999", 0),
         ("0e99999999999", 0),
         ("1e-2147483648", 0),

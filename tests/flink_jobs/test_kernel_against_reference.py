@@ -180,6 +180,37 @@ def test_beyond_256_events_a_window_reaches_back_by_at_most_a_32nd_more(
     assert found[-1].features["card_count_24h"] > 2000
 
 
+def test_one_burst_counts_its_merchants_in_every_window(kernel: Kernel) -> None:
+    """800 uses in seven minutes: the log overflows while all windows hold all of it."""
+    names = {"card_count_10m", "card_distinct_merchants_1h", "card_distinct_merchants_24h"}
+    arrivals = busy_card(random.Random(5), 800, step_ms=500)
+    seen: set[str] = set()
+    for verdict, arrival in zip(
+        kernel.run(card_stage(FEATURES.select(names)), arrivals), arrivals, strict=True
+    ):
+        if verdict.is_duplicate:
+            continue
+        seen.add(arrival.transaction.merchant_id)
+        for name in ("card_distinct_merchants_1h", "card_distinct_merchants_24h"):
+            assert verdict.features[name] == pytest.approx(len(seen), rel=0.26, abs=1), name
+    assert len(seen) > 250
+
+
+def test_late_uses_of_a_busy_card_leave_its_largest_amount_alone(kernel: Kernel) -> None:
+    """The largest amount lies among those summed up, and the same one comes again."""
+    draw, time_ms, arrivals = random.Random(6), START, []
+    for number in range(3000):
+        time_ms += draw.randrange(30_000)
+        late_ms = draw.randrange(1_800_000) if draw.random() < 0.2 else 0
+        amount = Decimal(900) if number % 150 == 0 else Decimal(draw.randrange(1, 50))
+        use = make_transaction(number, time_ms - late_ms, amount=amount)
+        arrivals.append(Arrival(transaction=use, partition=0, offset=number))
+    stages = FEATURES.select({"card_max_24h", "card_count_24h"})
+    found = kernel.run(card_stage(stages), arrivals)
+    assert sum(verdict.is_late for verdict in found) > 300
+    assert {verdict.features["card_max_24h"] for verdict in found[1:]} == {900}
+
+
 def test_the_deviation_of_thousands_of_amounts_is_exact(kernel: Kernel) -> None:
     """All within the window, so that no pane has left it."""
     arrivals = busy_card(random.Random(3), 3000, step_ms=30_000)
@@ -223,6 +254,20 @@ def test_rows_of_a_card_are_numbered_without_a_gap_although_it_is_forgotten(
     assert numbers(400) == [4]  # idle for longer than it is remembered
     kernel.let_go("c1")
     assert numbers(401, 402) == [5, 6]
+
+
+def test_numbers_of_a_card_go_on_behind_a_plan_that_does_not_number(kernel: Kernel) -> None:
+    numbering = card_stage(FEATURES.select({"card_count_10m", "merchant_count_24h"}))
+    plain = card_stage(FEATURES.select({"card_count_10m"}))
+
+    def use(day: int) -> list[Arrival]:
+        transaction = make_transaction(day, START + day * DAY)
+        return [Arrival(transaction=transaction, partition=0, offset=day)]
+
+    assert kernel.run(numbering, use(0))[0].number == 1
+    kernel.let_go("c1")
+    kernel.run(plain, use(200), is_fresh=False)
+    assert kernel.run(numbering, use(201), is_fresh=False)[0].number == 2
 
 
 def test_a_profile_goes_on_under_another_plan(kernel: Kernel) -> None:

@@ -13,7 +13,7 @@ from fraudlake import deploy
 from fraudlake.build import build_of
 from fraudlake.deploy import deploy_job
 from fraudlake.deployment import Deployment
-from fraudlake.memory import Remembered, remember, statement_file
+from fraudlake.memory import Remembered, remember, remembered, statement_file
 from fraudlake.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
@@ -229,6 +229,28 @@ def test_new_job_without_a_checkpoint_is_ended_before_the_old_one_starts(
     assert cluster.steps[-3:] == ["start", "cancel", "start again"]
     # One that it made after we gave up has committed: the savepoint would decide that again.
     assert cluster.origins[-1] == (newer or STOPPED_AT)
+
+
+def test_new_job_that_died_after_its_checkpoint_gives_its_state_to_the_old_one(
+    settings: Settings, cluster: Cluster
+) -> None:
+    cluster.fails["start"] = TransientError("Flink is away")
+    cluster.newer_state = "file:/checkpoint-7"
+    with pytest.raises(JobError):
+        run(settings)
+    assert cluster.origins == ["file:/checkpoint-7"]
+
+
+def test_state_that_the_new_job_cannot_read_is_refused_while_the_old_one_runs_on(
+    settings: Settings, cluster: Cluster
+) -> None:
+    known = remembered(settings)
+    assert known is not None
+    remember(settings, dataclasses.replace(known, base_currency="USD"))
+    with pytest.raises(JobError, match=r"amounts are in USD, .* now for EUR.* job submit --fresh"):
+        run(settings)
+    assert cluster.steps == []
+    assert cluster.running == OLD
 
 
 def test_old_job_that_is_not_remembered_cannot_come_back_and_the_way_is_told(

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from pipelines.columns import transaction_columns
+from pipelines.errors import FeaturesError
+from pipelines.expressions.parsing import parse_expression
 from pipelines.features import load_features
+from pipelines.features.stage import Filter
 
 FEATURES = load_features()
+COLUMNS = {column.name: column for column in transaction_columns()}
+STATE_NAMES = {item.name: item.state_name for item in FEATURES.filters}
 TRAVEL = '"filter":-1,"category":-1,"exclude_current":false}'
 
 
@@ -36,7 +46,8 @@ def test_plans_are_the_literals_that_the_kernel_reads() -> None:
     )
     assert card.plan_json() == (
         '{"version":2,"entity":"card","key":"card_id","first_feature":1,"numbering":false,"forget_after_ms":15552000000,"horizon_ms":2592000000,'
-        '"filters":[{"name":"spending","position":0},{"name":"card_present","position":1}],'
+        f'"filters":[{{"name":"{STATE_NAMES["spending"]}","position":0}},'
+        f'{{"name":"{STATE_NAMES["card_present"]}","position":1}}],'
         '"categories":[{"name":"merchant_id","position":0},{"name":"device_id","position":1}],'
         '"place_filter":1,"features":['
         '{"name":"card_count_10s","aggregate":"count","window_ms":10000,'
@@ -51,12 +62,31 @@ def test_plans_are_the_literals_that_the_kernel_reads() -> None:
     )
 
 
+def test_a_filter_with_another_condition_is_another_one_to_the_state() -> None:
+    first, second = (
+        Filter(name="spending", condition=parse_expression(text, COLUMNS))
+        for text in ("amount > 1", "amount > 2")
+    )
+    again = Filter(name="spending", condition=first.condition)
+    assert first.state_name == again.state_name != second.state_name
+    assert first.state_name.startswith("spending@")
+
+
+def test_more_features_than_the_event_row_can_count_are_refused() -> None:
+    many = tuple(replace(FEATURES.features[0], name=f"f{n}") for n in range(256))
+    names = [feature.name for feature in many]
+    crowded = replace(FEATURES, features=many)
+    assert len(crowded.select(names[:255])[0].features) == 255
+    with pytest.raises(FeaturesError, match="256 features are asked for - at most 255"):
+        crowded.select(names)
+
+
 def test_card_stage_is_there_without_features_and_knows_what_a_place_is() -> None:
     (card,) = FEATURES.select(["amount"])
     # Were places not told apart now, a rule set with travel would later start from a wrong one.
     assert card.plan_json() == (
         '{"version":2,"entity":"card","key":"card_id","first_feature":0,"numbering":false,"forget_after_ms":15552000000,"horizon_ms":0,'
-        '"filters":[{"name":"card_present","position":0}],"categories":[],'
+        f'"filters":[{{"name":"{STATE_NAMES["card_present"]}","position":0}}],"categories":[],'
         '"place_filter":0,"features":[]}'
     )
 

@@ -12,6 +12,9 @@ import java.util.List;
  */
 public final class AlertKernel {
 
+    /** An alert is let go of so long after its window: what comes late still finds it. */
+    private static final long GRACE_MS = 86_400_000;
+
     private final long windowMs;
     private final Ids ids = new Ids();
 
@@ -53,6 +56,7 @@ public final class AlertKernel {
                 ids.alert(cardId, flagged.transactionId()),
                 flagged.decisionId(),
                 flagged.transactionId(),
-                flagged.eventTime());
+                flagged.eventTime(),
+                flagged.eventTime() + windowMs + GRACE_MS);
     }
 }

@@ -36,11 +36,14 @@ final class CardOrder {
         int number = EventBytes.number(row.getBinary(FiredRow.EVENT));
         byte[] stored = state.get(DUE);
         int due = stored == null ? 1 : Bytes.getInt(stored, 0);
-        if (number != due) {
+        if (number > due) {
             state.put(number, bytes(row));
             return;
         }
         next.accept(row);
+        if (number < due) {
+            return; // numbers began anew, with another state; nothing will ever be due for it
+        }
         due++;
         for (byte[] waiting = state.get(due); waiting != null; waiting = state.get(due)) {
             next.accept(row(waiting));

@@ -47,6 +47,7 @@ public final class Judgement extends ProcessTableFunction<RowData> {
     private transient StringData ruleset;
     private transient StringData baseCurrency;
     private transient MapView<Integer, byte[]> state;
+    private transient Context context;
 
     @Override
     public TypeInference getTypeInference(DataTypeFactory factory) {
@@ -68,15 +69,27 @@ public final class Judgement extends ProcessTableFunction<RowData> {
                 .build();
     }
 
-    public void eval(MapView<Integer, byte[]> state, RowData r, StringData plan) throws Exception {
+    public void eval(
+            Context context, MapView<Integer, byte[]> state, RowData r, StringData plan)
+            throws Exception {
         if (this.plan == null) {
             open(plan.toString());
         }
+        this.context = context;
         this.state = state;
         if (this.plan.isReordering) {
             order.take(state, r, this::judge);
         } else {
             judge(r);
+        }
+    }
+
+    /** Lets go of an alert that nothing can join any longer; a later one has its own timer. */
+    public void onTimer(OnTimerContext context, MapView<Integer, byte[]> state) throws Exception {
+        byte[] stored = state.get(KeyState.WHOLE);
+        long now = context.timeContext(Long.class).currentWatermark();
+        if (stored != null && OpenAlert.fromBytes(stored).keptUntil <= now) {
+            state.remove(KeyState.WHOLE);
         }
     }
 
@@ -190,6 +203,9 @@ public final class Judgement extends ProcessTableFunction<RowData> {
             OpenAlert alert = alerts.take(r.getString(FiredRow.CARD_ID).toBytes(), open, flagged);
             if (alerts.isToKeep(alert, open)) {
                 state.put(KeyState.WHOLE, alert.toBytes());
+                if (alert.isNew()) {
+                    context.timeContext(Long.class).registerOnTime(alert.keptUntil);
+                }
             }
             return alert;
         } catch (Exception error) {

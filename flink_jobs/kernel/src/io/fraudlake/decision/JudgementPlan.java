@@ -36,23 +36,23 @@ final class JudgementPlan {
             throw new ValidationException(
                     "judgement plan version must be " + VERSION + ", not " + json.path("version"));
         }
-        for (JsonNode rule : json.path("rules")) {
+        for (JsonNode rule : json.required("rules")) {
             rules.add(
                     new Rule(
-                            rule.path("id").asText(),
-                            rule.path("weight").asDouble(),
-                            "active".equals(rule.path("state").asText())));
+                            rule.required("id").asText(),
+                            rule.required("weight").asDouble(),
+                            "active".equals(rule.required("state").asText())));
         }
-        ruleset = json.path("ruleset").asText();
-        baseCurrency = json.path("base_currency").asText();
-        transactionsTopic = json.path("transactions").asText();
-        decisionsTopic = json.path("decisions").asText();
-        alertsTopic = json.path("alerts").asText();
-        alertWindowMs = json.path("alert_window_ms").asLong();
-        isReordering = json.path("reordering").asBoolean();
-        isSum = "sum".equals(json.path("combine").asText());
-        reviewAt = json.path("review_at").asDouble();
-        blockAt = json.path("block_at").asDouble();
+        ruleset = json.required("ruleset").asText();
+        baseCurrency = json.required("base_currency").asText();
+        transactionsTopic = json.required("transactions").asText();
+        decisionsTopic = json.required("decisions").asText();
+        alertsTopic = json.required("alerts").asText();
+        alertWindowMs = json.required("alert_window_ms").asLong();
+        isReordering = json.required("reordering").asBoolean();
+        isSum = "sum".equals(json.required("combine").asText());
+        reviewAt = json.required("review_at").asDouble();
+        blockAt = json.required("block_at").asDouble();
     }
 
     /** Throws ValidationException for a plan that this release cannot follow. */
@@ -61,6 +61,8 @@ final class JudgementPlan {
             return new JudgementPlan(new ObjectMapper().readTree(json));
         } catch (JsonProcessingException error) {
             throw new ValidationException("the judgement plan is not JSON: " + error.getMessage());
+        } catch (IllegalArgumentException error) {
+            throw new ValidationException("the judgement plan: " + error.getMessage());
         }
     }
 

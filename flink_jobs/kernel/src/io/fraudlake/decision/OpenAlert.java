@@ -1,5 +1,6 @@
 package io.fraudlake.decision;
 
+import io.fraudlake.StateLayouts;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,13 +14,18 @@ import org.apache.flink.core.memory.DataOutputSerializer;
  */
 final class OpenAlert {
 
-    private static final byte VERSION = 1;
+    private static final String LAYOUT = "alert";
+    private static final byte VERSION = StateLayouts.written(LAYOUT);
+    /** Alerts of that version have no timer: they stay until the card's next one. */
+    private static final byte WITHOUT_END = 1;
     private static final int USUAL_BYTES = 512;
 
     final byte[] alertId;
     final byte[] openingDecision;
     final byte[] openingTransaction;
     final long openedAt;
+    /** Event time at which nothing can join it any longer. */
+    final long keptUntil;
     long updatedAt;
     long sequence;
     long amountMinor;
@@ -28,12 +34,23 @@ final class OpenAlert {
     /** In the order in which the rules fired first. */
     final List<Reason> reasons = new ArrayList<>();
 
-    OpenAlert(byte[] alertId, byte[] openingDecision, byte[] openingTransaction, long openedAt) {
+    OpenAlert(
+            byte[] alertId,
+            byte[] openingDecision,
+            byte[] openingTransaction,
+            long openedAt,
+            long keptUntil) {
         this.alertId = alertId;
         this.openingDecision = openingDecision;
         this.openingTransaction = openingTransaction;
         this.openedAt = openedAt;
+        this.keptUntil = keptUntil;
         this.updatedAt = openedAt;
+    }
+
+    /** Whether it holds its opening decision alone. */
+    boolean isNew() {
+        return sequence == 1;
     }
 
     /** The latest reason of a rule takes the place of the one before. */
@@ -55,6 +72,7 @@ final class OpenAlert {
             writeText(out, openingDecision);
             writeText(out, openingTransaction);
             out.writeLong(openedAt);
+            out.writeLong(keptUntil);
             out.writeLong(updatedAt);
             out.writeLong(sequence);
             out.writeLong(amountMinor);
@@ -76,13 +94,17 @@ final class OpenAlert {
 
     static OpenAlert fromBytes(byte[] bytes) {
         if (bytes[0] != VERSION) {
-            throw new IllegalStateException(
-                    "alert state of version " + bytes[0] + "; this kernel reads " + VERSION
-                            + ". Deploy the release that wrote it, or start without its savepoint");
+            StateLayouts.check(LAYOUT, bytes[0]);
         }
         DataInputDeserializer in = new DataInputDeserializer(bytes, 1, bytes.length - 1);
         try {
-            OpenAlert alert = new OpenAlert(readText(in), readText(in), readText(in), in.readLong());
+            OpenAlert alert =
+                    new OpenAlert(
+                            readText(in),
+                            readText(in),
+                            readText(in),
+                            in.readLong(),
+                            bytes[0] == WITHOUT_END ? Long.MAX_VALUE : in.readLong());
             alert.updatedAt = in.readLong();
             alert.sequence = in.readLong();
             alert.amountMinor = in.readLong();

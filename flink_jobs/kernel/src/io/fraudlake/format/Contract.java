@@ -29,7 +29,7 @@ final class Contract {
                             required("customer_id", Field.Kind.ID),
                             required("merchant_id", Field.Kind.ID),
                             required("merchant_category", Field.Kind.CATEGORY),
-                            new Field("amount", true, Field.Kind.AMOUNT, Set.of(), 0, 1e12),
+                            new Field("amount", true, Field.Kind.AMOUNT, Set.of(), 0, 1e11),
                             required("currency", Field.Kind.CURRENCY),
                             choice("channel", true, "pos", "ecom", "atm"),
                             choice("entry_mode", false, "chip", "contactless", "magstripe", "manual"),

@@ -43,7 +43,7 @@ final class Money implements Serializable {
         return rates.containsKey(currency);
     }
 
-    /** {@code amount} is JSON number text, not negative, at most 1e12; {@code value} is the same. */
+    /** {@code amount} is JSON number text, not negative, at most 1e11; {@code value} is the same. */
     long toBaseMinor(String amount, double value, String currency) {
         if (value == 0) {
             return 0; // 0, or as good as: 1e-99999999999 is more than a BigDecimal can hold

@@ -19,6 +19,9 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.StreamReadFea
  */
 final class RecordReader {
 
+    private static final String GOOD_TEXT =
+            "text without control characters or half a surrogate pair";
+
     private static final JsonFactory JSON =
             JsonFactory.builder().enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER).build();
 
@@ -151,16 +154,16 @@ final class RecordReader {
                 if (text.isEmpty() || isTooLong(text)) {
                     return Fault.of(Fault.BAD_FORMAT, field, "1 to 256 characters");
                 }
-                if (hasHalfCharacter(text)) {
-                    return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
+                if (hasBadCharacter(text)) {
+                    return Fault.of(Fault.BAD_FORMAT, field, GOOD_TEXT);
                 }
             }
             case TEXT -> {
                 if (isTooLong(text)) {
                     return Fault.of(Fault.BAD_FORMAT, field, "at most 256 characters");
                 }
-                if (hasHalfCharacter(text)) {
-                    return Fault.of(Fault.BAD_FORMAT, field, "text without half a surrogate pair");
+                if (hasBadCharacter(text)) {
+                    return Fault.of(Fault.BAD_FORMAT, field, GOOD_TEXT);
                 }
             }
             case TIME -> {
@@ -199,13 +202,19 @@ final class RecordReader {
         return null;
     }
 
-    /** JSON can escape one half of a surrogate pair; as UTF-8 it would turn into a question mark. */
-    private static boolean hasHalfCharacter(String text) {
+    /**
+     * JSON can escape one half of a surrogate pair, which as UTF-8 would turn into a question mark,
+     * and control characters, which nobody sees: one that looks like another's id, or like none.
+     */
+    private static boolean hasBadCharacter(String text) {
         for (int i = 0; i < text.length(); i++) {
-            if (Character.isSurrogate(text.charAt(i))) {
+            char c = text.charAt(i);
+            if (Character.isISOControl(c)) {
+                return true;
+            }
+            if (Character.isSurrogate(c)) {
                 boolean isPair =
-                        i + 1 < text.length()
-                                && Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1));
+                        i + 1 < text.length() && Character.isSurrogatePair(c, text.charAt(i + 1));
                 if (!isPair) {
                     return true;
                 }

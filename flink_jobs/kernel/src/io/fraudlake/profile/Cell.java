@@ -67,6 +67,10 @@ final class Cell {
         return offset + width;
     }
 
+    boolean hasExtremes() {
+        return extremes >= 0;
+    }
+
     int indexOf(int column) {
         for (int c = 0; c < columns.length; c++) {
             if (columns[c] == column) {

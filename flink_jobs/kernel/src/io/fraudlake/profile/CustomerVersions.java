@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.StateLayouts;
 import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 
@@ -21,8 +22,7 @@ final class CustomerVersions {
 
     static final int MOST = 4;
 
-    private static final byte LAYOUT = 2;
-    private static final byte LAYOUT_OF_ONE = 1;
+    private static final byte LAYOUT = StateLayouts.written("customers");
     private static final int COUNT = 1;
     private static final int BODY = 2;
     private static final int FIELD_COUNT = 8;
@@ -74,10 +74,7 @@ final class CustomerVersions {
         if (state[0] == LAYOUT) {
             return state;
         }
-        if (state[0] != LAYOUT_OF_ONE) {
-            throw new IllegalStateException(
-                    "customer state of layout " + state[0] + "; this kernel reads 1 and " + LAYOUT);
-        }
+        StateLayouts.check("customers", state[0]);
         byte[] versions = new byte[state.length + 2];
         versions[0] = LAYOUT;
         versions[COUNT] = 1;

@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.StateLayouts;
 import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 import java.util.List;
@@ -22,7 +23,8 @@ import java.util.stream.IntStream;
 final class FraudHistory {
 
     static final int MOST_FRAUDS = 1000;
-    private static final byte VERSION = 1;
+    private static final String LAYOUT = "frauds";
+    private static final byte VERSION = StateLayouts.written(LAYOUT);
     private static final int NEWEST = 4;
     private static final int DAYS = 8;
     private static final int FRAUDS = 12;
@@ -120,8 +122,7 @@ final class FraudHistory {
 
     private static byte[] checked(byte[] stored) {
         if (stored[0] != VERSION) {
-            throw new IllegalStateException(
-                    "fraud history of version " + stored[0] + "; this kernel reads " + VERSION);
+            StateLayouts.check(LAYOUT, stored[0]);
         }
         return stored;
     }

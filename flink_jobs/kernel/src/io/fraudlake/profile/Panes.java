@@ -102,13 +102,17 @@ final class Panes {
         }
     }
 
-    /** To be changed: they are put back afterwards. */
     private byte[] rings() {
         if (rings == null) {
             rings = memory.get(KeyState.PANES);
         }
-        areChanged = true;
         return rings;
+    }
+
+    /** They are put back afterwards. */
+    private byte[] ringsToChange() {
+        areChanged = true;
+        return rings();
     }
 
     /** Finds a key's panes again, after anything that may have moved its bytes. */
@@ -179,7 +183,7 @@ final class Panes {
     }
 
     private void setOldest(int window, long pane) {
-        Bytes.putLong(rings(), beginsOf[window], pane);
+        Bytes.putLong(ringsToChange(), beginsOf[window], pane);
     }
 
     private int at(int window, long pane) {
@@ -210,14 +214,18 @@ final class Panes {
 
     /** Event {@code i} leaves the log, and stays in the window. */
     void take(int window, byte[] running, int at, EventLog log, int i) {
-        long time = log.time(i);
-        Bytes.putLong(bytes, base + NEWEST, Math.max(time, Bytes.getLong(bytes, base + NEWEST)));
-        int pane = at(window, paneOf(window, time));
+        int pane = at(window, paneOf(window, log.time(i)));
+        byte[] into = ringsToChange();
         for (int c = 0; c < sketchesOf[window].length; c++) {
             Cell cell = windows[window].cells.get(c);
-            cell.moveToPane(running, at, log, i, log.count(), rings(), pane + beginOf(window, c));
-            sketch(cell, log, i, rings(), pane + sketchesOf[window][c]);
+            cell.moveToPane(running, at, log, i, log.count(), into, pane + beginOf(window, c));
+            sketch(cell, log, i, into, pane + sketchesOf[window][c]);
         }
+    }
+
+    /** The time of the newest event taken, once every window has taken what it holds. */
+    void noteNewest(long time) {
+        Bytes.putLong(bytes, base + NEWEST, Math.max(time, Bytes.getLong(bytes, base + NEWEST)));
     }
 
     private int beginOf(int window, int cell) {
@@ -240,7 +248,7 @@ final class Panes {
                 Cell cell = windows[window].cells.get(c);
                 cell.removePane(running, at, rings(), begin + beginOf(window, c));
             }
-            Arrays.fill(rings(), begin, begin + widths[window], (byte) 0);
+            Arrays.fill(ringsToChange(), begin, begin + widths[window], (byte) 0);
         }
         setOldest(window, wanted);
         findExtremes(window, running, at, log, edge);
@@ -282,7 +290,15 @@ final class Panes {
         for (int c = 0; c < sketchesOf[window].length; c++) {
             Cell cell = windows[window].cells.get(c);
             cell.findExtremes(running, at, log, edge, log.count());
-            for (int slot = 0; slot < SLOTS; slot++) {
+        }
+        includeExtremes(window, running, at);
+    }
+
+    /** The extremes are those of the log; now the panes count, too. */
+    void includeExtremes(int window, byte[] running, int at) {
+        for (int c = 0; c < sketchesOf[window].length; c++) {
+            Cell cell = windows[window].cells.get(c);
+            for (int slot = 0; slot < SLOTS && cell.hasExtremes(); slot++) {
                 int pane = at(window, slot) + beginOf(window, c);
                 cell.includeExtremes(running, at, rings(), pane);
             }

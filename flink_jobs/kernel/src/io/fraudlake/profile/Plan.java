@@ -109,21 +109,21 @@ final class Plan {
             throw new ValidationException(
                     "feature plan version must be " + VERSION + ", not " + json.path("version"));
         }
-        key = json.path("key").asText();
-        isCard = "card".equals(json.path("entity").asText());
-        isNumbering = json.path("numbering").asBoolean();
-        firstFeature = json.path("first_feature").asInt();
-        forgetAfterMs = json.path("forget_after_ms").asLong();
-        horizonMs = json.path("horizon_ms").asLong();
-        placeFilter = json.path("place_filter").asInt(-1);
-        filters = inputs(json.path("filters"));
-        categories = inputs(json.path("categories"));
+        key = json.required("key").asText();
+        isCard = "card".equals(json.required("entity").asText());
+        isNumbering = json.required("numbering").asBoolean();
+        firstFeature = json.required("first_feature").asInt();
+        forgetAfterMs = json.required("forget_after_ms").asLong();
+        horizonMs = json.required("horizon_ms").asLong();
+        placeFilter = json.required("place_filter").asInt();
+        filters = inputs(json.required("filters"));
+        categories = inputs(json.required("categories"));
         if (filters.size() > EventLog.MAX_FILTERS) {
             throw new ValidationException(
                     "a stage can have " + EventLog.MAX_FILTERS + " filters, not " + filters.size());
         }
         features = new ArrayList<>();
-        json.path("features").forEach(node -> features.add(feature(node)));
+        json.required("features").forEach(node -> features.add(feature(node)));
         fingerprint =
                 List.of(horizonMs, filterNames(), allCategoryNames(), features)
                         .toString()
@@ -136,8 +136,8 @@ final class Plan {
                 node ->
                         inputs.add(
                                 new Input(
-                                        node.path("name").asText(),
-                                        node.path("position").asInt())));
+                                        node.required("name").asText(),
+                                        node.required("position").asInt())));
         return inputs;
     }
 
@@ -147,19 +147,21 @@ final class Plan {
             return new Plan(new ObjectMapper().readTree(json));
         } catch (JsonProcessingException error) {
             throw new ValidationException("the feature plan is not JSON: " + error.getMessage());
+        } catch (IllegalArgumentException error) {
+            throw new ValidationException("the feature plan: " + error.getMessage());
         }
     }
 
     private Feature feature(JsonNode node) {
-        String name = node.path("name").asText();
+        String name = node.required("name").asText();
         Feature feature =
                 new Feature(
                         name,
-                        aggregate(name, node.path("aggregate").asText()),
-                        node.path("window_ms").asLong(),
-                        node.path("filter").asInt(-1),
-                        node.path("category").asInt(-1),
-                        node.path("exclude_current").asBoolean(),
+                        aggregate(name, node.required("aggregate").asText()),
+                        node.required("window_ms").asLong(),
+                        node.required("filter").asInt(),
+                        node.required("category").asInt(),
+                        node.required("exclude_current").asBoolean(),
                         node.path("delay_ms").asLong(),
                         node.path("prior").asDouble(),
                         node.path("prior_weight").asDouble());

@@ -106,8 +106,8 @@ public final class ProfileKernel {
     public byte[] process(KeyMemory memory, Event event, Verdict verdict) {
         byte[] stored = memory.get(KeyState.WHOLE);
         boolean isCarriedOver = state.open(stored);
-        if (stored == null && plan.isNumbering) {
-            state.setNumber(numberKept(memory));
+        if (stored == null && plan.isCard) {
+            state.setNumber(numberKept(memory)); // also for a later plan that numbers again
         }
         boolean mayHavePanes = isCarriedOver || state.panes.count() > 0;
         windows.open(memory);

@@ -1,5 +1,6 @@
 package io.fraudlake.profile;
 
+import io.fraudlake.StateLayouts;
 import io.fraudlake.event.Bytes;
 import java.util.Arrays;
 
@@ -22,7 +23,8 @@ import java.util.Arrays;
  */
 final class ProfileState {
 
-    static final byte VERSION = 4;
+    private static final String LAYOUT = "profile";
+    private static final byte VERSION = StateLayouts.written(LAYOUT);
 
     /** Stands for "no event yet". */
     static final long NO_TIME = Long.MIN_VALUE;
@@ -95,9 +97,7 @@ final class ProfileState {
             return false;
         }
         if (stored[0] != VERSION) {
-            throw new IllegalStateException(
-                    "profile state of version " + stored[0] + "; this kernel reads " + VERSION
-                            + ". Deploy the release that wrote it, or start without its savepoint");
+            StateLayouts.check(LAYOUT, stored[0]);
         }
         bytes = stored;
         if (Bytes.getInt(stored, FINGERPRINT) == layout.fingerprint()) {

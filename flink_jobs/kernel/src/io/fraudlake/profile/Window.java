@@ -24,6 +24,10 @@ final class Window {
         return cell;
     }
 
+    boolean hasExtremes() {
+        return cells.stream().anyMatch(Cell::hasExtremes);
+    }
+
     /** Fixes where the cells lie; the first byte behind them. */
     int layOut(int begin) {
         int next = begin;

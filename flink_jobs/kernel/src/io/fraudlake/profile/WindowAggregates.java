@@ -120,7 +120,15 @@ final class WindowAggregates {
             }
             if (edge != before) {
                 setEdge(w, edge);
+                includeExtremesOfPanes(w, bytes, base);
             }
+        }
+    }
+
+    /** What leaves looks for the next extreme in the log; the panes may hold a wider one. */
+    private void includeExtremesOfPanes(int w, byte[] cells, int at) {
+        if (panes.reachInto(w, now) && windows[w].hasExtremes()) {
+            panes.includeExtremes(w, cells, at);
         }
     }
 
@@ -156,6 +164,7 @@ final class WindowAggregates {
             setEdge(w, edge - gone);
         }
         if (isHeld) {
+            panes.noteNewest(log.time(gone - 1));
             panes.findDue();
         }
     }
@@ -224,6 +233,9 @@ final class WindowAggregates {
         }
         for (int i = count - 1; i >= end; i--) {
             window.remove(asOf, 0, log, i, from, i);
+        }
+        if (end < count) {
+            includeExtremesOfPanes(w, asOf, 0);
         }
         for (int i = from - 1; i >= begin; i--) {
             window.add(asOf, 0, log, i, i + 1, end);
