@@ -41,7 +41,8 @@ when = "{when}"
 because = "so it is"
 """
 ONE = HEAD + RULE.format(id="high", when="base_amount > 500")
-TWO = ONE + RULE.format(id="many", when="card_count_1h > 100000 or merchant_count_1h > 100000")
+MANY = "card_count_1h > 100000 or merchant_count_1h > 100000 or shipping_country = 'ZZ'"
+TWO = ONE + RULE.format(id="many", when=MANY)
 BROKEN = HEAD + RULE.format(id="high", when="base_amout > 500")
 
 
@@ -110,7 +111,8 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
         with under_load(settings.kafka):
             await_ruleset(settings, first.ruleset)
 
-            write(tmp_path, TWO)  # a rule, a feature, and a stage across cards
+            # A rule, a feature, a stage across cards, and an optional field that was not read before.
+            write(tmp_path, TWO)
             second = deploy_job(settings, ruleset=rules, say=steps.append)
             assert second.outcome == "replaced"
             assert second.ruleset != first.ruleset
