@@ -111,7 +111,7 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
         with under_load(settings.kafka):
             await_ruleset(settings, first.ruleset)
 
-            # A rule, a feature, a stage across cards, and an optional field that was not read before.
+            # A rule, a feature, a stage across cards, and an optional field never read before.
             write(tmp_path, TWO)
             second = deploy_job(settings, ruleset=rules, say=steps.append)
             assert second.outcome == "replaced"
