@@ -10,6 +10,7 @@ comparable between machines.
 from __future__ import annotations
 
 import dataclasses
+import statistics
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +33,7 @@ from pipelines.sender import KafkaSender
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pipelines.flink import Checkpoints
     from pipelines.settings import KafkaSettings, Settings, StateBackend
 
 POLL_SECONDS = 0.2
@@ -49,6 +51,10 @@ class Rate:
     records_per_second: float
     cpu_us_per_record: float
     """Of all processes on the machine, the broker included."""
+    checkpoint_ms: float | None = None
+    """How long a checkpoint took, the median; None for what makes none of Flink's."""
+    state_bytes: int | None = None
+    """Of the last one: all that the job keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,18 +235,23 @@ def _measure(
     settings: Settings, name: str, job_id: str, records: int, on_progress: Listener
 ) -> Rate:
     rest = FlinkRest(settings.flink.rest_url)
+    made: list[Checkpoints] = []
+
+    def note(done: int) -> None:
+        made.append(rest.checkpoints(job_id))
+        on_progress(name, done, records)
+
     try:
-        samples = _watch(
-            settings,
-            lambda: rest.root_cause(job_id),
-            job_id,
-            records,
-            lambda n: on_progress(name, n, records),
-        )
+        samples = _watch(settings, lambda: rest.root_cause(job_id), job_id, records, note)
     finally:
         rest.cancel(job_id)
         rest.await_end(job_id, wait_seconds=60)
-    return _slope(name, samples, records)
+    took = [one.latest_duration_ms for one in made if one.latest_duration_ms is not None]
+    return dataclasses.replace(
+        _slope(name, samples, records),
+        checkpoint_ms=statistics.median(took) if took else None,
+        state_bytes=made[-1].latest_bytes,
+    )
 
 
 def _measure_loop(

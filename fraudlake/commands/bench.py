@@ -122,6 +122,8 @@ def _show(result: StreamBenchmark) -> None:
     table.add_column("records/s", justify="right")
     table.add_column("CPU µs/record", justify="right")
     table.add_column("of pass-through", justify="right")
+    table.add_column("checkpoint ms", justify="right")
+    table.add_column("state MB", justify="right")
     loop = [] if result.python_loop is None else [result.python_loop]
     for rate in (result.pass_through, *result.fraud_detection.values(), *loop):
         table.add_row(
@@ -129,6 +131,8 @@ def _show(result: StreamBenchmark) -> None:
             f"{rate.records_per_second:,.0f}",
             f"{rate.cpu_us_per_record:.1f}",
             f"{rate.records_per_second / result.pass_through.records_per_second:.1%}",
+            "" if rate.checkpoint_ms is None else f"{rate.checkpoint_ms:,.0f}",
+            "" if rate.state_bytes is None else f"{rate.state_bytes / 1e6:,.1f}",
         )
     Console().print(table)
     Console().print(f"flagged: {result.flagged / result.load.records:.1%} of the transactions")

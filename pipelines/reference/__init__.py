@@ -36,7 +36,7 @@ are the semantics:
     end ``delay`` days before the transaction's own, those known as fraud at its time. One is known
     as fraud from the time of its fraud label until that of a genuine one that arrives after it; a
     fraud label after that begins anew. Days are stored as far back from the newest as the longest
-    window with its delay reaches. (Of more than 1000 frauds the kernel knows the days alone.)
+    window with its delay reaches. (Of more than 256 frauds the kernel knows the days alone.)
 """
 
 from pipelines.reference.event import Arrival

@@ -22,7 +22,7 @@ import java.util.stream.IntStream;
  */
 final class FraudHistory {
 
-    static final int MOST_FRAUDS = 1000;
+    static final int MOST_FRAUDS = 256;
     private static final String LAYOUT = "frauds";
     private static final byte VERSION = StateLayouts.written(LAYOUT);
     private static final int NEWEST = 4;
