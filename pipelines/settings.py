@@ -74,7 +74,7 @@ class StackSettings:
     kafka_heap_mb: int = 512
     elasticsearch_heap_mb: int = 512
     jobmanager_memory_mb: int = 1024
-    taskmanager_memory_mb: int = 1728
+    taskmanager_memory_mb: int = 2048
     taskmanagers: int = 1
     taskmanager_slots: int = 2
 
@@ -111,7 +111,7 @@ class FlinkSettings:
     ruleset: str = "baseline"
     """A shipped rule set by name, or the path of a file of your own."""
     parallelism: int = 2
-    state_backend: StateBackend = "hashmap"
+    state_backend: StateBackend = "rocksdb"
     checkpoint_interval_ms: int = 1000
     alert_window_h: int = 24
     """Flagged decisions of a card within so many hours of event time belong to one alert."""
