@@ -208,7 +208,7 @@ def test_late_uses_of_a_busy_card_leave_its_largest_amount_alone(kernel: Kernel)
     stages = FEATURES.select({"card_max_24h", "card_count_24h"})
     found = kernel.run(card_stage(stages), arrivals)
     assert sum(verdict.is_late for verdict in found) > 300
-    assert {verdict.features["card_max_24h"] for verdict in found[1:]} == {900}
+    assert {verdict.features["card_max_24h"] for verdict in found[300:]} == {900}
 
 
 def test_the_deviation_of_thousands_of_amounts_is_exact(kernel: Kernel) -> None:

@@ -143,7 +143,7 @@ def test_nothing_is_done_where_nothing_has_changed(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"parallelism": 3}, {"state_backend": "rocksdb"}, {"checkpoint_interval_ms": 500}],
+    [{"parallelism": 3}, {"state_backend": "hashmap"}, {"checkpoint_interval_ms": 500}],
     ids=str,
 )
 def test_a_changed_setting_is_a_change(
