@@ -202,7 +202,7 @@ def test_late_uses_of_a_busy_card_leave_its_largest_amount_alone(kernel: Kernel)
     for number in range(3000):
         time_ms += draw.randrange(30_000)
         late_ms = draw.randrange(1_800_000) if draw.random() < 0.2 else 0
-        amount = Decimal(900) if number % 150 == 0 else Decimal(draw.randrange(1, 50))
+        amount = Decimal(900) if number % 400 == 0 else Decimal(draw.randrange(1, 50))
         use = make_transaction(number, time_ms - late_ms, amount=amount)
         arrivals.append(Arrival(transaction=use, partition=0, offset=number))
     stages = FEATURES.select({"card_max_24h", "card_count_24h"})
