@@ -116,13 +116,15 @@ def _show(result: StreamBenchmark) -> None:
 
     table = Table(
         title=f"{result.load.records:,} transactions of {result.bytes_per_record:.0f} bytes on "
-        f"{result.load.cards:,} cards"
+        f"{result.load.cards:,} cards",
+        caption="CPU: of a record, the whole machine's; share: of the rate of pass-through; "
+        "saved in: a checkpoint, the median; state: all that the last one holds",
     )
-    table.add_column("job")
+    table.add_column("job", no_wrap=True)
     table.add_column("records/s", justify="right")
-    table.add_column("CPU µs/record", justify="right")
-    table.add_column("of pass-through", justify="right")
-    table.add_column("checkpoint ms", justify="right")
+    table.add_column("CPU µs", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("saved in", justify="right")
     table.add_column("state MB", justify="right")
     loop = [] if result.python_loop is None else [result.python_loop]
     for rate in (result.pass_through, *result.fraud_detection.values(), *loop):
@@ -131,7 +133,7 @@ def _show(result: StreamBenchmark) -> None:
             f"{rate.records_per_second:,.0f}",
             f"{rate.cpu_us_per_record:.1f}",
             f"{rate.records_per_second / result.pass_through.records_per_second:.1%}",
-            "" if rate.checkpoint_ms is None else f"{rate.checkpoint_ms:,.0f}",
+            "" if rate.checkpoint_ms is None else f"{rate.checkpoint_ms:,.0f} ms",
             "" if rate.state_bytes is None else f"{rate.state_bytes / 1e6:,.1f}",
         )
     Console().print(table)
