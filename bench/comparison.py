@@ -41,6 +41,15 @@ class Side:
         return self.missing + self.doubled + self.doubled_alerts + self.strangers == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs between two decisions on one record."""
+
+    card_id: str
+    members: tuple[str, ...]
+    """By name, features as ``features.<name>``; ``bytes`` where all members are equal."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Differences:
     """What differs between the two, and how much of it the order of arrival explains."""
@@ -105,22 +114,22 @@ def different_alerts(one: Outcomes, other: Outcomes) -> list[AlertKey]:
 def explain(
     one: Outcomes,
     other: Outcomes,
-    bodies: Mapping[Place, tuple[bytes, bytes]],
+    found: Mapping[Place, Difference],
     *,
     order_features: Set[str],
 ) -> Differences:
-    """Judge the differences; ``bodies`` has both decisions of the places that differ.
+    """Judge the differences; ``found`` says in what the decisions on a place differ.
 
-    A place without bodies there counts as not explained.
+    A place that is not there counts as not explained.
     """
-    places, members = different_places(one, other), Counter[str]()
+    places = different_places(one, other)
+    members = Counter(name for place in places for name in _members(found.get(place)))
     moved: set[str] = set()
     """The cards on which the order of arrival has changed something."""
     unexplained = [
-        f"{place} in {', '.join(differing)}"
+        f"{place} in {', '.join(_members(found.get(place)))}"
         for place in places
-        for differing in [_differing(bodies.get(place), members)]
-        if not _is_explained(bodies.get(place), differing, order_features, moved)
+        if not _is_explained(found.get(place), order_features, moved)
     ]
     alerts = different_alerts(one, other)
     unexplained_alerts = [key for key in alerts if _card_of(key, one, other) not in moved]
@@ -138,18 +147,20 @@ def explain(
     )
 
 
-def differing_members(ours: bytes, theirs: bytes) -> list[str]:
-    """The members in which two decisions differ; features by name.
+def find_difference(ours: bytes, theirs: bytes) -> Difference:
+    """In what two decisions on one record differ.
 
-    >>> differing_members(
-    ...     b'{"score":1,"features":{"a":1,"b":2}}', b'{"score":1,"features":{"a":3}}'
+    >>> find_difference(
+    ...     b'{"transaction":{"card_id":"c"},"features":{"a":1,"b":2}}',
+    ...     b'{"transaction":{"card_id":"c"},"features":{"a":3}}',
     ... )
-    ['features.a', 'features.b']
+    Difference(card_id='c', members=('features.a', 'features.b'))
     """
     one, other = _flatten(ours), _flatten(theirs)
     names = [*one, *(name for name in other if name not in one)]
     absent = object()
-    return [name for name in names if one.get(name, absent) != other.get(name, absent)]
+    members = [name for name in names if one.get(name, absent) != other.get(name, absent)]
+    return Difference(one["transaction"]["card_id"], tuple(members) or ("bytes",))
 
 
 def _flatten(value: bytes) -> dict[str, Any]:
@@ -159,25 +170,17 @@ def _flatten(value: bytes) -> dict[str, Any]:
     return members | {f"features.{name}": found for name, found in features.items()}
 
 
-def _differing(pair: tuple[bytes, bytes] | None, members: Counter[str]) -> list[str]:
-    found = ["what was not read again"] if pair is None else differing_members(*pair)
-    members.update(found or ["bytes"])
-    return found or ["bytes"]
+def _members(difference: Difference | None) -> tuple[str, ...]:
+    return ("what was not found again",) if difference is None else difference.members
 
 
-def _is_explained(
-    pair: tuple[bytes, bytes] | None,
-    differing: list[str],
-    order_features: Set[str],
-    moved: set[str],
-) -> bool:
+def _is_explained(difference: Difference | None, order_features: Set[str], moved: set[str]) -> bool:
     causes = {f"features.{name}" for name in order_features}
-    if pair is None or not set(differing) <= causes | DERIVED:
+    if difference is None or not set(difference.members) <= causes | DERIVED:
         return False
-    card_id = json.loads(pair[0])["transaction"]["card_id"]
-    if causes.isdisjoint(differing):
-        return card_id in moved
-    moved.add(card_id)
+    if causes.isdisjoint(difference.members):
+        return difference.card_id in moved
+    moved.add(difference.card_id)
     return True
 
 

@@ -20,19 +20,17 @@ from bench.comparison import Differences, Side, different_places, explain, judge
 from bench.fault_traffic import FaultLoad, Traffic, send_customers, send_transactions
 from bench.job_watch import JobWatch, Operator
 from bench.kills import VICTIMS, Kill, Victim, plan_kills
-from bench.outcome_reading import Span, count_held_back, read_bodies, read_ends, read_outcomes
+from bench.outcome_reading import Span, count_held_back, read_differences, read_ends, read_outcomes
 from pipelines.features import load_features
 from pipelines.kafka import create_topics, delete_topics, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bench.outcomes import Outcomes, Place
+    from bench.outcomes import Outcomes
     from pipelines.settings import Settings
 
 SETTLE_SECONDS = 30.0
-READ_AGAIN = 50_000
-"""So many decisions that differ are read again to say in what; a kilobyte and a half each."""
 
 
 class Listener(Protocol):
@@ -241,13 +239,14 @@ class _Run:
     def _explain(
         self, killed: Outcomes, replayed: Outcomes, spans: tuple[Span, Span]
     ) -> Differences:
-        kafka = self._settings.kafka
-        wanted: set[Place] = set(different_places(killed, replayed)[:READ_AGAIN])
-        ours, theirs = (read_bodies(kafka, span, wanted) for span in spans)
-        bodies = {
-            place: (ours[place], theirs[place]) for place in ours.keys() & theirs.keys() & wanted
-        }
-        return explain(killed, replayed, bodies, order_features=order_features())
+        wanted = frozenset(different_places(killed, replayed))
+        found = read_differences(
+            self._settings.kafka,
+            spans,
+            wanted,
+            on_progress=lambda done: self._on_progress("comparing", done, len(wanted)),
+        )
+        return explain(killed, replayed, found, order_features=order_features())
 
 
 def _describe(kill: Struck) -> str:

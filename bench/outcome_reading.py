@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from bench.comparison import Difference, find_difference
 from bench.outcomes import Outcomes, Place, read_decision, read_letter, read_revision
 from pipelines.errors import TransientError
 from pipelines.kafka import OffsetRange, connect_consumer, explain, read_offsets
@@ -81,16 +83,36 @@ def read_outcomes(
     return found
 
 
-def read_bodies(kafka: KafkaSettings, span: Span, wanted: Set[Place]) -> dict[Place, bytes]:
-    """The decisions on the wanted records, whole."""
-    bodies: dict[Place, bytes] = {}
+def read_differences(
+    kafka: KafkaSettings,
+    spans: tuple[Span, Span],
+    wanted: Set[Place],
+    *,
+    on_progress: Callable[[int], None],
+) -> dict[Place, Difference]:
+    """In what the decisions of two jobs on the wanted records differ.
+
+    Those of the first are held, packed, until those of the second are read: some 600 bytes each.
+    """
+    first, second = spans
+    packed = {
+        place: zlib.compress(value, level=1) for place, value in _bodies(kafka, first, wanted)
+    }
+    found: dict[Place, Difference] = {}
+    for place, value in _bodies(kafka, second, packed.keys()):
+        found[place] = find_difference(zlib.decompress(packed.pop(place)), value)
+        if len(found) % 10_000 == 0:
+            on_progress(len(found))
+    return found
+
+
+def _bodies(kafka: KafkaSettings, span: Span, wanted: Set[Place]) -> Iterator[tuple[Place, bytes]]:
     if not wanted:
-        return bodies
+        return
     for key, value in _read(kafka, kafka.topics().decisions.name, span):
         place = read_decision(key, value).place
         if place in wanted and value is not None:
-            bodies[place] = value
-    return bodies
+            yield place, value
 
 
 def _read(

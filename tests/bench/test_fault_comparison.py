@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from job_records import ALERT_ID, alert, decision, letter
 
-from bench.comparison import differing_members, explain, judge_side
+from bench.comparison import Difference, explain, find_difference, judge_side
 from bench.outcomes import Outcomes, read_decision, read_letter, read_revision
 from pipelines.kafka import OffsetRange
 
@@ -39,8 +39,8 @@ def outcomes(
 
 
 def compare(ours: Outcomes, theirs: Outcomes, pairs: Sequence[tuple[bytes, bytes]] = ()):
-    bodies = {read_decision(b"c1", one).place: (one, other) for one, other in pairs}
-    return explain(ours, theirs, bodies, order_features=ORDER)
+    found = {read_decision(b"c1", one).place: find_difference(one, other) for one, other in pairs}
+    return explain(ours, theirs, found, order_features=ORDER)
 
 
 @pytest.mark.parametrize(
@@ -148,4 +148,5 @@ def test_values_that_are_equal_in_other_bytes_are_a_difference() -> None:
 
 
 def test_members_that_only_one_decision_has_differ() -> None:
-    assert differing_members(b'{"a":null}', b"{}") == ["a"]
+    one, other = b'{"transaction":{"card_id":"c"},"a":null}', b'{"transaction":{"card_id":"c"}}'
+    assert find_difference(one, other) == Difference("c", ("a",))
