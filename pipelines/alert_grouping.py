@@ -48,7 +48,8 @@ def group_alerts(card_id: str, flagged: Iterable[Flagged], *, window_ms: int) ->
 
     A decision joins the open alert if its event time is less than ``window_ms`` away from the
     opening one's. A later one opens the next alert. One from long before is an alert of its own,
-    and the open one stays open.
+    and the open one stays open. (The job forgets an alert a day after its window has passed: what
+    comes later still opens one of its own.)
     """
     members: list[Flagged] = []
     for decision in flagged:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -285,3 +286,24 @@ def test_shadow_rules_are_recorded_and_never_count(settings: Settings, tmp_path:
     assert [found[name]["rules_fired"] for name in ("t1", "t2")] == [[], ["large"]]
     for decision in found.values():
         assert (decision["score"], decision["band"], decision["alert_id"]) == (0, "allow", None)
+
+
+def test_an_alert_is_forgotten_a_day_after_its_window(settings: Settings) -> None:
+    kafka, old_s = settings.kafka, -20 * 86_400.0
+    with running_job(settings, ruleset="classic"):
+        send_transactions(kafka, transaction(1, old_s, amount=500))
+        opened = decisions_by_id(kafka, 1)["t1"]["alert_id"]
+        # Time goes on in every partition: ten days.
+        others = [transaction(n, old_s / 2, card_id=f"card-{n}") for n in range(2, 42)]
+        send_transactions(kafka, *others)
+        # Late by all of that, within the window of the alert: it joins until the job has heard.
+        deadline = time.monotonic() + 60
+        for number in itertools.count(42):
+            send_transactions(kafka, transaction(number, old_s + number, amount=500))
+            found = decisions_by_id(kafka, number)[f"t{number}"]["alert_id"]
+            if found != opened:
+                break
+            assert time.monotonic() < deadline, "the alert is still there"
+        revisions = await_values(kafka, kafka.topics().alerts.name, number - 40)
+    assert found == alert_id(card_id="card-1", transaction_id=f"t{number}")
+    assert [item["sequence"] for item in revisions if item["alert_id"] == found] == [1]
