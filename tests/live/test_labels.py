@@ -88,6 +88,7 @@ def test_confirmed_frauds_count_once_they_are_known(settings: Settings, tmp_path
             label(5, old[2], known_s=known_s + 1, kind="genuine"),  # taken back
             label(6, old[3], known_s=3600),  # in an hour
             b'{"broken"',
+            label(7, transaction(99, 30 * DAY_S, device_id="d1"), known_s=known_s),  # not yet
         ]
         send_labels(settings, labels)
         send_transactions(
@@ -100,7 +101,7 @@ def test_confirmed_frauds_count_once_they_are_known(settings: Settings, tmp_path
             transaction(25, 3602, device_id="d1", merchant_id="merchant-2"),
         )
         found = decisions_by_id(kafka, 16)
-        letters = await_values(kafka, kafka.topics().dead_letters.name, 1)
+        letters = await_values(kafka, kafka.topics().dead_letters.name, 2)
         # Frauds are state: a job that goes on still knows them. Labels are silent by now.
         stop_job(settings)
         submit_job(settings)
@@ -122,7 +123,9 @@ def test_confirmed_frauds_count_once_they_are_known(settings: Settings, tmp_path
     assert told(26) == (3, pytest.approx(3.002 / 12), 1)
     assert found["t21"]["rules_fired"] == ["risky"]
     assert found["t22"]["rules_fired"] == []
-    assert [letter["topic"] for letter in letters] == [kafka.topics().labels.name]
+    assert {letter["topic"] for letter in letters} == {kafka.topics().labels.name}
+    reasons = sorted(letter["reason"] for letter in letters)
+    assert reasons == ["event_time_in_future", "not_json"]
 
 
 def test_labels_may_be_asked_for_later_and_no_longer(settings: Settings, tmp_path: Path) -> None:
