@@ -181,14 +181,19 @@ def test_transactional_and_broken_customers_are_read_first_all_the_same(
         producer.produce(customers, key=name.encode(), value=value)
         producer.produce(customers, key=b"broken", value=b"{")
         producer.commit_transaction(30)
+    # From a clock that is wrong: taken as the newest, it would be that for ever.
+    future = {"customer_id": "customer-0", "updated_at": "9999-01-01T00:00:00Z"}
+    send(kafka, customers, [("customer-0", json.dumps(future).encode())])
     send_transactions(kafka, *(transaction(n, n, customer_id=f"customer-{n}") for n in range(3)))
     with running_job(settings, ruleset="speed"):
         decisions = await_values(kafka, kafka.topics().decisions.name, 3)
-        letters = await_values(kafka, kafka.topics().dead_letters.name, 3)
+        letters = await_values(kafka, kafka.topics().dead_letters.name, 4)
         stop_job(settings)
     assert count_without_limit(decisions) == 0
     # Once each, although two jobs had to do with them.
-    assert [letter["topic"] for letter in letters] == [customers] * 3
+    assert [letter["topic"] for letter in letters] == [customers] * 4
+    reasons = sorted(letter["reason"] for letter in letters)
+    assert reasons == ["event_time_in_future", "not_json", "not_json", "not_json"]
 
 
 def test_what_a_dead_submitter_left_is_ended_and_its_job_started(settings: Settings) -> None:
