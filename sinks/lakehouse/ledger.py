@@ -25,17 +25,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyiceberg.exceptions import (
-    CommitFailedException,
-    CommitStateUnknownException,
-    RESTError,
-    ValidationException,
-)
+from pyiceberg.exceptions import RESTError
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.errors import SinkError, TransientError
-from sinks.lakehouse.iceberg import Append, delete_files, walk_back, write_files
+from sinks.lakehouse.iceberg import (
+    REFUSED,
+    UNSURE,
+    PreparedSnapshot,
+    delete_files,
+    walk_back,
+    write_files,
+)
 from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
 from sinks.lakehouse.tables import FEATURES, feature_names, grow_features
 
@@ -48,9 +50,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 ATTEMPTS = 10
 PAUSE_SECONDS = 0.2
-_REFUSED = (CommitFailedException, ValidationException)
-# Every way in which a catalog, or the way to it, says no or does not say anything.
-_UNSURE = (*_REFUSED, CommitStateUnknownException, RESTError, SQLAlchemyError, OSError)
 
 
 class Ledger:
@@ -75,13 +74,13 @@ class Ledger:
         for attempt in range(ATTEMPTS):
             # 3.
             self._check_fence(() if is_open else files)
-            append = self._prepare(files, position)
-            tried.add(append.snapshot_id)
+            snapshot = self._prepare(files, position)
+            tried.add(snapshot.snapshot_id)
             try:
-                append.commit()
-            except _UNSURE as error:
+                snapshot.commit()
+            except UNSURE as error:
                 _LOG.warning("event=commit_open table=%s reason=%r", self._name, str(error))
-                is_refused = isinstance(error, _REFUSED)
+                is_refused = isinstance(error, REFUSED)
             else:
                 self.position = position
                 return
@@ -92,7 +91,7 @@ class Ledger:
                 self.position = position
                 return
             if is_refused:
-                append.discard()
+                snapshot.discard()
             else:
                 is_open = True
         msg = f"table {self._name} took no commit in {ATTEMPTS} attempts"
@@ -108,7 +107,7 @@ class Ledger:
             try:
                 if grow_features(self.table, names):
                     _LOG.info("event=features_added table=%s", self._name)
-            except _UNSURE as error:
+            except UNSURE as error:
                 _LOG.warning("event=schema_open table=%s reason=%r", self._name, str(error))
                 self._refresh()
             else:
@@ -126,10 +125,10 @@ class Ledger:
         with self._warehouse():
             return write_files(self.table, pa.concat_tables(shaped))
 
-    def _prepare(self, files: Sequence[DataFile], position: Position) -> Append:
+    def _prepare(self, files: Sequence[DataFile], position: Position) -> PreparedSnapshot:
         summary = {SUMMARY_KEY: position.to_json()}
         with self._warehouse():
-            return Append(self.table, files, summary=summary, tag=TAG)
+            return PreparedSnapshot(self.table, add=files, summary=summary, tag=TAG)
 
     @contextmanager
     def _warehouse(self) -> Iterator[None]:

@@ -67,7 +67,7 @@ def restore(table: Table) -> Position | None:
 
     1. The newest position on the way back from main's head: after a rollback, that of the rows
        which are left.
-    2. Else that of the tag.
+    2. Else that of the tag, unless the head is older: then the table was rolled back to before it.
     3. Else, if there are rows, SinkError: where they end is unknown.
     """
     # 1.
@@ -76,10 +76,11 @@ def restore(table: Table) -> Position | None:
         if position is not None:
             return position
     # 2.
-    tagged = table.snapshot_by_name(TAG)
-    position = None if tagged is None else _position_of(tagged)
-    if position is not None:
-        return position
+    tagged, head = table.snapshot_by_name(TAG), table.current_snapshot()
+    if tagged is not None and head is not None and _age(tagged) <= _age(head):
+        position = _position_of(tagged)
+        if position is not None:
+            return position
     # 3.
     if count_rows(table) != 0:
         name = ".".join(table.name())
@@ -92,12 +93,22 @@ def restore(table: Table) -> Position | None:
     return None
 
 
+def carries_position(snapshot: Snapshot) -> bool:
+    """True for a snapshot of the sink."""
+    return snapshot.summary is not None and SUMMARY_KEY in snapshot.summary.additional_properties
+
+
 def count_rows(table: Table) -> int:
     """The number of rows, from metadata alone."""
     snapshot = table.current_snapshot()
     if snapshot is None or snapshot.summary is None:
         return 0
     return int(snapshot.summary.additional_properties.get("total-records", "0"))
+
+
+def _age(snapshot: Snapshot) -> int:
+    """Snapshots in the order in which they were made: their clocks may differ."""
+    return snapshot.sequence_number or 0
 
 
 def _position_of(snapshot: Snapshot) -> Position | None:

@@ -20,7 +20,8 @@ from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExists
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import DayTransform
+from pyiceberg.table.sorting import SortField, SortOrder
+from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -44,10 +45,13 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 TableName = Literal["decisions", "labels", "dead_letters"]
+Split = Literal["day", "hour"]
+Order = Literal["card", "time"]
 FEATURES = "features"
 FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 MOST_FEATURES = 1000
 
+_ROW_GROUP_LIMIT = "write.parquet.row-group-limit"
 _PROPERTIES = {
     "format-version": "2",
     # The same size as the default level, a quarter faster to write.
@@ -59,6 +63,8 @@ _PROPERTIES = {
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "30",
     "history.expire.min-snapshots-to-keep": "20",
+    # Small enough that one card of a sorted file is a small part of it.
+    _ROW_GROUP_LIMIT: "32768",
 }
 
 
@@ -74,11 +80,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTable:
-    """One table: filled from one topic, split by the day of one of its times."""
+    """One table: filled from one topic, split by one of its times."""
 
     name: TableName
     about: str
-    day_of: str
+    time: str
+    """The column by whose day or hour it is split."""
     columns: tuple[Column, ...]
     without_metrics: tuple[str, ...] = ()
     """Long texts, whose smallest and largest value help no query."""
@@ -98,11 +105,17 @@ class LakeTable:
         """The columns as Arrow has them; ``features`` is not among them."""
         return schema_to_pyarrow(self.schema(), include_field_ids=False)
 
-    def partition_spec(self) -> PartitionSpec:
-        """Split by day."""
-        source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.day_of)
-        field = PartitionField(source, 1000, DayTransform(), f"{self.day_of}_day")
-        return PartitionSpec(field)
+    def partition_spec(self, split: Split) -> PartitionSpec:
+        """Split by day or hour."""
+        source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.time)
+        transform: DayTransform[int] | HourTransform[int]
+        transform = DayTransform() if split == "day" else HourTransform()
+        return PartitionSpec(PartitionField(source, 1000, transform, f"{self.time}_{split}"))
+
+    def sort_columns(self, order: Order) -> tuple[str, ...]:
+        """The columns by which compaction sorts: for the history of a card, or in time."""
+        has_card = any(column.name == "card_id" for column in self.columns)
+        return ("card_id", self.time) if order == "card" and has_card else (self.time,)
 
     def properties(self) -> dict[str, str]:
         """What is set once, when the table is created."""
@@ -139,7 +152,7 @@ _KAFKA_COLUMNS = (
 DECISIONS = LakeTable(
     name="decisions",
     about="One decision for each transaction, with the features as they were.",
-    day_of="event_time",
+    time="event_time",
     without_metrics=("transaction",),
     columns=(
         _must("decision_id", _TEXT, "Hash of the transaction's place in Kafka."),
@@ -191,7 +204,7 @@ DECISIONS = LakeTable(
 LABELS = LakeTable(
     name="labels",
     about="What transactions turned out to be, known later.",
-    day_of="label_time",
+    time="label_time",
     without_metrics=("record",),
     columns=(
         _must("transaction_id", _TEXT, "The transaction judged."),
@@ -209,7 +222,7 @@ LABELS = LakeTable(
 DEAD_LETTERS = LakeTable(
     name="dead_letters",
     about="Records that could not be decided, stored or indexed.",
-    day_of="failed_at",
+    time="failed_at",
     without_metrics=("original", "detail"),
     columns=(
         _must("stage", _TEXT, "decode, lakehouse or alerts."),
@@ -226,8 +239,18 @@ DEAD_LETTERS = LakeTable(
 TABLES = (DECISIONS, LABELS, DEAD_LETTERS)
 
 
-def create_table(catalog: Catalog, namespace: str, table: LakeTable) -> Table:
-    """The table, created with its namespace where it is missing. Idempotent, also when raced."""
+def create_table(
+    catalog: Catalog,
+    namespace: str,
+    table: LakeTable,
+    *,
+    split: Split = "day",
+    order: Order = "card",
+) -> Table:
+    """The table, created with its namespace where it is missing. Idempotent, also when raced.
+
+    ``split`` and ``order`` are those of a new table; one that is there keeps its own.
+    """
     identifier = (namespace, table.name)
     if catalog.table_exists(identifier):
         return catalog.load_table(identifier)
@@ -236,11 +259,26 @@ def create_table(catalog: Catalog, namespace: str, table: LakeTable) -> Table:
         return catalog.create_table(
             identifier,
             schema=table.schema(),
-            partition_spec=table.partition_spec(),
+            partition_spec=table.partition_spec(split),
+            sort_order=_sort_order(table, order),
             properties=table.properties(),
         )
     except (NamespaceAlreadyExistsError, TableAlreadyExistsError):
         return catalog.load_table(identifier)
+
+
+def _sort_order(table: LakeTable, order: Order) -> SortOrder:
+    schema = table.schema()
+    fields = (
+        SortField(schema.find_field(name).field_id, transform=IdentityTransform())
+        for name in table.sort_columns(order)
+    )
+    return SortOrder(*fields)
+
+
+def row_group_rows(table: Table) -> int:
+    """Rows of one row group of its files: the piece in which a reader can leave out rows."""
+    return int(table.properties.get(_ROW_GROUP_LIMIT, _PROPERTIES[_ROW_GROUP_LIMIT]))
 
 
 def feature_names(schema: Schema) -> list[str]:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipelines.errors import SinkError, TransientError
 from sinks.lakehouse import ledger as module
-from sinks.lakehouse.iceberg import Append
+from sinks.lakehouse.iceberg import PreparedSnapshot
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
 from sinks.lakehouse.progress import read_progress
@@ -167,13 +167,13 @@ def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(
 ) -> None:
     ledger = Ledger(open_table())
     ledger.commit(blocks(0), at(1))
-    land = Append.commit
+    land = PreparedSnapshot.commit
 
-    def land_and_lose_the_answer(self: Append) -> None:
+    def land_and_lose_the_answer(self: PreparedSnapshot) -> None:
         land(self)
         raise error
 
-    monkeypatch.setattr(Append, "commit", land_and_lose_the_answer)
+    monkeypatch.setattr(PreparedSnapshot, "commit", land_and_lose_the_answer)
     ledger.commit(blocks(1), at(2))
     monkeypatch.undo()
     ledger.commit(blocks(2), at(3))
@@ -188,15 +188,15 @@ def test_a_commit_that_did_not_land_is_repeated_with_the_same_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ledger = Ledger(open_table())
-    land = Append.commit
+    land = PreparedSnapshot.commit
     failures = [OSError("away"), CommitStateUnknownException("away")]
 
-    def fail_first(self: Append) -> None:
+    def fail_first(self: PreparedSnapshot) -> None:
         if failures:
             raise failures.pop()
         land(self)
 
-    monkeypatch.setattr(Append, "commit", fail_first)
+    monkeypatch.setattr(PreparedSnapshot, "commit", fail_first)
     ledger.commit(blocks(0, 1), at(2))
 
     assert offsets_in(open_table()) == [0, 1]
@@ -211,10 +211,10 @@ def test_a_commit_that_lands_long_after_its_answer_was_lost_is_found(
     """It lands behind the second look at the table, before the second attempt."""
     ledger = Ledger(open_table())
     ledger.commit(blocks(0), at(1))
-    land = Append.commit
-    waiting: list[Append] = []
+    land = PreparedSnapshot.commit
+    waiting: list[PreparedSnapshot] = []
 
-    def late(self: Append) -> None:
+    def late(self: PreparedSnapshot) -> None:
         if not waiting:
             waiting.append(self)
             raise CommitStateUnknownException("no answer")
@@ -223,7 +223,7 @@ def test_a_commit_that_lands_long_after_its_answer_was_lost_is_found(
         ledger.table.metadata = known  # it landed somewhere else: nobody told this writer
         land(self)
 
-    monkeypatch.setattr(Append, "commit", late)
+    monkeypatch.setattr(PreparedSnapshot, "commit", late)
     ledger.commit(blocks(1), at(2))
     monkeypatch.undo()
     ledger.commit(blocks(2), at(3))
@@ -239,10 +239,10 @@ def test_a_catalog_that_takes_no_commit_ends_in_a_transient_error(
 ) -> None:
     ledger = Ledger(open_table())
 
-    def fail(_: Append) -> None:
+    def fail(_: PreparedSnapshot) -> None:
         raise CommitStateUnknownException("away")
 
-    monkeypatch.setattr(Append, "commit", fail)
+    monkeypatch.setattr(PreparedSnapshot, "commit", fail)
 
     with pytest.raises(TransientError, match="took no commit in 10 attempts"):
         ledger.commit(blocks(0), at(1))
