@@ -6,8 +6,8 @@ meaning or leaves is never done here. Every table carries the place of its recor
 
 The values of ``features`` are one struct with a double for each feature. A map would need no new
 column when a feature appears, but reading one feature of a million rows then costs 1.2 s of
-processor time instead of 0.02 s: see ``docs/decisions/004-features-as-struct.md``. The struct
-appears with the first features that are written and grows with every new name (``grow_features``).
+processor time instead of 0.02 s: see ``docs/decisions/004-features-as-struct.md``. Which features
+there are depends on the rule sets: ``schema.py`` adds them, and whatever else is new here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.table.sorting import SortField, SortOrder
-from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
+from pyiceberg.transforms import DayTransform, HourTransform
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -33,27 +32,22 @@ from pyiceberg.types import (
     LongType,
     NestedField,
     StringType,
-    StructType,
     TimestamptzType,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pyarrow as pa
-    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+    from pipelines.settings import PartitionBy, SortBy
+
 TableName = Literal["decisions", "labels", "dead_letters"]
-Split = Literal["day", "hour"]
-Order = Literal["card", "time"]
+KAFKA_TOPIC = "kafka_topic"
 FEATURES = "features"
 FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 MOST_FEATURES = 1000
 
 _ROW_GROUP_LIMIT = "write.parquet.row-group-limit"
 _PROPERTIES = {
-    "format-version": "2",
     # The same size as the default level, a quarter faster to write.
     "write.parquet.compression-codec": "zstd",
     "write.parquet.compression-level": "1",
@@ -70,7 +64,7 @@ _PROPERTIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column as it is first created."""
+    """One column. What is added to a table that is in use is not required: old rows have none."""
 
     name: str
     type: IcebergType
@@ -89,6 +83,7 @@ class LakeTable:
     columns: tuple[Column, ...]
     without_metrics: tuple[str, ...] = ()
     """Long texts, whose smallest and largest value help no query."""
+    has_features: bool = False
 
     def schema(self) -> Schema:
         """The columns as Iceberg has them before the catalog gives its own field ids."""
@@ -102,17 +97,18 @@ class LakeTable:
         )
 
     def arrow_schema(self) -> pa.Schema:
-        """The columns as Arrow has them; ``features`` is not among them."""
-        return schema_to_pyarrow(self.schema(), include_field_ids=False)
+        """What a record says, as Arrow has it; ``features`` is not among it."""
+        whole = schema_to_pyarrow(self.schema(), include_field_ids=False)
+        return pa.schema([field for field in whole if field.name != KAFKA_TOPIC])
 
-    def partition_spec(self, split: Split) -> PartitionSpec:
+    def partition_spec(self, split: PartitionBy) -> PartitionSpec:
         """Split by day or hour."""
         source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.time)
         transform: DayTransform[int] | HourTransform[int]
         transform = DayTransform() if split == "day" else HourTransform()
         return PartitionSpec(PartitionField(source, 1000, transform, f"{self.time}_{split}"))
 
-    def sort_columns(self, order: Order) -> tuple[str, ...]:
+    def sort_columns(self, order: SortBy) -> tuple[str, ...]:
         """The columns by which compaction sorts: for the history of a card, or in time."""
         has_card = any(column.name == "card_id" for column in self.columns)
         return ("card_id", self.time) if order == "card" and has_card else (self.time,)
@@ -144,6 +140,7 @@ def _may(name: str, type_: IcebergType, about: str) -> Column:
 
 
 _KAFKA_COLUMNS = (
+    _may(KAFKA_TOPIC, _TEXT, "Topic of this record; NULL in rows older than this column."),
     _must("kafka_partition", _INT, "Partition of this record."),
     _must("kafka_offset", _LONG, "Offset of this record."),
     _must("kafka_time", _TIME, "Kafka's time of this record."),
@@ -154,6 +151,7 @@ DECISIONS = LakeTable(
     about="One decision for each transaction, with the features as they were.",
     time="event_time",
     without_metrics=("transaction",),
+    has_features=True,
     columns=(
         _must("decision_id", _TEXT, "Hash of the transaction's place in Kafka."),
         _must("transaction_id", _TEXT, "As the payment system gave it."),
@@ -214,6 +212,7 @@ LABELS = LakeTable(
         _must("label", _TEXT, "fraud or genuine."),
         _must("source", _TEXT, "chargeback or investigator."),
         _may("reason", _TEXT, "Why, in a word."),
+        _may("device_id", _TEXT, "The transaction's device, if it had one."),
         _must("label_time", _TIME, "When it became known."),
         _must("record", _TEXT, "The original JSON text, byte for byte."),
         *_KAFKA_COLUMNS,
@@ -239,71 +238,6 @@ DEAD_LETTERS = LakeTable(
 TABLES = (DECISIONS, LABELS, DEAD_LETTERS)
 
 
-def create_table(
-    catalog: Catalog,
-    namespace: str,
-    table: LakeTable,
-    *,
-    split: Split = "day",
-    order: Order = "card",
-) -> Table:
-    """The table, created with its namespace where it is missing. Idempotent, also when raced.
-
-    ``split`` and ``order`` are those of a new table; one that is there keeps its own.
-    """
-    identifier = (namespace, table.name)
-    if catalog.table_exists(identifier):
-        return catalog.load_table(identifier)
-    try:
-        catalog.create_namespace_if_not_exists(namespace)
-        return catalog.create_table(
-            identifier,
-            schema=table.schema(),
-            partition_spec=table.partition_spec(split),
-            sort_order=_sort_order(table, order),
-            properties=table.properties(),
-        )
-    except (NamespaceAlreadyExistsError, TableAlreadyExistsError):
-        return catalog.load_table(identifier)
-
-
-def _sort_order(table: LakeTable, order: Order) -> SortOrder:
-    schema = table.schema()
-    fields = (
-        SortField(schema.find_field(name).field_id, transform=IdentityTransform())
-        for name in table.sort_columns(order)
-    )
-    return SortOrder(*fields)
-
-
 def row_group_rows(table: Table) -> int:
     """Rows of one row group of its files: the piece in which a reader can leave out rows."""
     return int(table.properties.get(_ROW_GROUP_LIMIT, _PROPERTIES[_ROW_GROUP_LIMIT]))
-
-
-def feature_names(schema: Schema) -> list[str]:
-    """The features that the table can hold, in its own order."""
-    if FEATURES not in schema.column_names:
-        return []
-    struct = schema.find_type(FEATURES)
-    return [field.name for field in struct.fields] if isinstance(struct, StructType) else []
-
-
-def grow_features(table: Table, names: Iterable[str]) -> bool:
-    """Add a nullable double for each feature the table does not know; True if any was added.
-
-    Old rows then show NULL. This commits to the schema alone, never to rows or positions.
-    """
-    known = feature_names(table.schema())
-    missing = [name for name in names if name not in known]
-    if not missing:
-        return False
-    with table.update_schema() as update:
-        if known:
-            for name in missing:
-                update.add_column((FEATURES, name), _DOUBLE)
-        else:
-            members = (NestedField(at, name, _DOUBLE) for at, name in enumerate(missing, 1))
-            about = "What was known of card, customer, merchant and device at that time."
-            update.add_column(FEATURES, StructType(*members), doc=about)
-    return True

@@ -15,13 +15,14 @@ from typer.testing import CliRunner, Result
 
 from fraudlake.cli import app
 from pipelines.errors import FraudlakeError, SinkError
-from pipelines.settings import Settings, StackSettings
+from pipelines.settings import LakehouseSettings, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import LABELS, TABLES, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import LABELS, TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +56,8 @@ def three_labels(tmp_path: Path) -> None:
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None
         for table in TABLES:
-            create_table(catalog, "fraud", table)
-        ledger = Ledger(create_table(catalog, "fraud", LABELS))
+            create_table(catalog, LakehouseSettings(), table)
+        ledger = Ledger(create_table(catalog, LakehouseSettings(), LABELS))
         ledger.commit(decode_rows(LABELS, records).rows, position)
 
 

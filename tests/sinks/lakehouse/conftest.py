@@ -11,12 +11,15 @@ import pytest
 from pipelines.settings import LakehouseSettings, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.records import Records
+from sinks.lakehouse.schema import apply_changes, create_table, feature_names
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
 
 TRANSACTION: dict[str, Any] = {
     "transaction_id": "t-1",
@@ -93,3 +96,20 @@ def catalog(lake_settings: Settings) -> Iterator[Catalog]:
     with open_catalog(lake_settings, writable=True) as opened:
         assert opened is not None
         yield opened
+
+
+@pytest.fixture
+def decisions_table(catalog: Catalog) -> Callable[..., Table]:
+    """The table of decisions as it is now, with the features of DECISION and those named."""
+
+    def build(*names: str) -> Table:
+        if not catalog.table_exists("fraud.decisions"):
+            create_table(catalog, LakehouseSettings(), DECISIONS)
+            names = (*DECISION["features"], *names)
+        table = catalog.load_table("fraud.decisions")
+        missing = [name for name in names if name not in feature_names(table.schema())]
+        if missing:
+            apply_changes(catalog, LakehouseSettings(), dict.fromkeys(missing, ""))
+        return table.refresh()
+
+    return build

@@ -10,8 +10,10 @@ import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.iceberg import PreparedSnapshot, walk_back, write_files
-from sinks.lakehouse.tables import DECISIONS, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +119,7 @@ def test_summary_and_tag_come_with_the_rows(open_table: Callable[[], Table]) -> 
 
 
 def test_old_metadata_files_and_manifests_do_not_pile_up(catalog: Catalog) -> None:
-    table = create_table(catalog, "fraud", DECISIONS)
+    table = create_table(catalog, LakehouseSettings(), DECISIONS)
 
     for at in range(30):
         PreparedSnapshot(table, add=[], summary={"at": str(at)}, tag="t").commit()

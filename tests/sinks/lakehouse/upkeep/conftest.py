@@ -9,21 +9,20 @@ import pytest
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import DECISIONS, create_table
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
     from sinks.lakehouse.records import Records
 
 
 @pytest.fixture
-def open_table(catalog: Catalog) -> Callable[[], Table]:
+def open_table(decisions_table: Callable[[], Table]) -> Callable[[], Table]:
     """The table as it is now."""
-    return lambda: create_table(catalog, "fraud", DECISIONS)
+    return decisions_table
 
 
 @pytest.fixture
