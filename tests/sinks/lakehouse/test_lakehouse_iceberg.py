@@ -57,6 +57,17 @@ def test_our_append_does_not(open_table: Callable[[], Table]) -> None:
     assert stored(open_table()) == [1]
 
 
+def test_pyiceberg_copies_all_metadata_at_each_look_and_we_do_not(
+    open_table: Callable[[], Table],
+) -> None:
+    """The reason for the transaction of our own: if the first line fails, it may go."""
+    plain = open_table().transaction()
+    assert plain.table_metadata is not plain.table_metadata
+
+    prepared = PreparedSnapshot(open_table(), add=[], summary={}, tag="t")
+    assert prepared._transaction.table_metadata is prepared._transaction.table_metadata
+
+
 def test_switching_retries_off_stays_in_memory(open_table: Callable[[], Table]) -> None:
     table = open_table()
 
