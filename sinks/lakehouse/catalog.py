@@ -46,9 +46,10 @@ def open_catalog(settings: Settings, *, writable: bool) -> Iterator[Catalog | No
             return
         file.parent.mkdir(parents=True, exist_ok=True)
     with explained(settings):
-        catalog = _connect(_named(settings, file), writable=writable)
-        exists = writable or not isinstance(catalog, SqlCatalog) or _has_tables(catalog)
+        catalog = load_catalog(NAME, **catalog_properties(_named(settings, file)))
     try:
+        with explained(settings):
+            exists = _prepare(catalog, writable=writable)
         yield catalog if exists else None
     finally:
         catalog.close()
@@ -72,19 +73,19 @@ def _named(settings: Settings, file: Path | None) -> LakehouseSettings:
     )
 
 
-def _connect(lakehouse: LakehouseSettings, *, writable: bool) -> Catalog:
-    properties = catalog_properties(lakehouse, writable=writable)
-    try:
-        catalog = load_catalog(NAME, **properties)
-    except DBAPIError as error:
-        # Two processes created the catalog's own tables at once; now they are there.
-        if "already exists" not in str(error.orig):
-            raise
-        catalog = load_catalog(NAME, **properties)
+def _prepare(catalog: Catalog, *, writable: bool) -> bool:
+    """True if the catalog can be used; a SQL catalog may have to create its own tables first."""
     if isinstance(catalog, RestCatalog):
         bound_requests(catalog, seconds=REQUEST_SECONDS)
-    return catalog
-
-
-def _has_tables(catalog: SqlCatalog) -> bool:
-    return sqlalchemy.inspect(catalog.engine).has_table(IcebergTables.__tablename__)
+    if not isinstance(catalog, SqlCatalog):
+        return True
+    exists = sqlalchemy.inspect(catalog.engine).has_table(IcebergTables.__tablename__)
+    if writable and not exists:
+        try:
+            catalog.create_tables()
+        except DBAPIError as error:
+            # Another process creates them at the same time; what it has not got to yet is left.
+            if "already exists" not in str(error.orig):
+                raise
+            catalog.create_tables()
+    return exists or writable

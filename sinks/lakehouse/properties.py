@@ -36,12 +36,9 @@ def is_rest(lakehouse: LakehouseSettings) -> bool:
     return lakehouse.catalog_uri.startswith(("http://", "https://"))
 
 
-def catalog_properties(lakehouse: LakehouseSettings, *, writable: bool) -> dict[str, Any]:
-    """What ``load_catalog`` needs; some of it is secret. The settings name catalog and warehouse.
-
-    With ``writable`` a SQL catalog creates its own tables where they are missing.
-    """
-    access = _rest(lakehouse) if is_rest(lakehouse) else _sql(lakehouse, writable=writable)
+def catalog_properties(lakehouse: LakehouseSettings) -> dict[str, Any]:
+    """What ``load_catalog`` needs, secrets included; ``lakehouse`` names catalog and warehouse."""
+    access = _rest(lakehouse) if is_rest(lakehouse) else _sql(lakehouse)
     return {**access, **_store(lakehouse)}
 
 
@@ -64,7 +61,7 @@ def _rest(lakehouse: LakehouseSettings) -> dict[str, Any]:
     return properties
 
 
-def _sql(lakehouse: LakehouseSettings, *, writable: bool) -> dict[str, Any]:
+def _sql(lakehouse: LakehouseSettings) -> dict[str, Any]:
     warehouse = lakehouse.warehouse
     if "://" not in warehouse:
         warehouse = Path(warehouse).absolute().as_uri()
@@ -72,7 +69,8 @@ def _sql(lakehouse: LakehouseSettings, *, writable: bool) -> dict[str, Any]:
         "type": "sql",
         "uri": _address(lakehouse).render_as_string(hide_password=False),
         "warehouse": warehouse,
-        "init_catalog_tables": str(writable).lower(),
+        # Readers create nothing.
+        "init_catalog_tables": "false",
         # A connection that has died while nobody used it is replaced, not reported.
         "pool_pre_ping": "true",
     }

@@ -13,6 +13,7 @@ appears with the first features that are written and grows with every new name (
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -35,6 +36,7 @@ from pyiceberg.types import (
     StructType,
     TimestamptzType,
 )
+from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,15 +233,17 @@ def create_table(catalog: Catalog, namespace: str, table: LakeTable) -> Table:
     identifier = (namespace, table.name)
     if catalog.table_exists(identifier):
         return catalog.load_table(identifier)
-    try:
+    # A SQL catalog that another process was faster in says so in its own words.
+    with suppress(NamespaceAlreadyExistsError, IntegrityError):
         catalog.create_namespace_if_not_exists(namespace)
+    try:
         return catalog.create_table(
             identifier,
             schema=table.schema(),
             partition_spec=table.partition_spec(),
             properties=table.properties(),
         )
-    except (NamespaceAlreadyExistsError, TableAlreadyExistsError):
+    except TableAlreadyExistsError:
         return catalog.load_table(identifier)
 
 
