@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import duckdb
 from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.schema import index_by_name
 from pyiceberg.types import (
@@ -37,12 +38,12 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from sinks.lakehouse.remote_files import RemoteFile
+from pipelines.errors import SinkError
+from sinks.lakehouse.remote_files import RemoteFile, without_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import duckdb
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
@@ -111,8 +112,7 @@ def create_view(
     elif planned.paths:
         files = ", ".join(literal(path) for path in planned.paths)
         relation = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-        found = {row[0]: row[1] for row in rows}
+        found = _describe(connection, name, relation)
     else:
         relation = "(SELECT 1 WHERE false)"
         found = {}
@@ -120,6 +120,15 @@ def create_view(
     connection.execute(
         f"CREATE VIEW {quote(schema)}.{quote(name)} AS SELECT {columns} FROM {relation}"
     )
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, name: str, relation: str) -> dict[str, str]:
+    try:
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except duckdb.Error as error:
+        msg = f"the files of table {name} cannot be read: {without_traceback(error)}"
+        raise SinkError(msg) from error
+    return {row[0]: row[1] for row in rows}
 
 
 def _column(field: NestedField, found: Mapping[str, str] | None) -> str:

@@ -28,7 +28,7 @@ from sinks.lakehouse.plan import (
     quote,
 )
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.remote_files import register_files
+from sinks.lakehouse.remote_files import register_files, without_traceback
 from sinks.lakehouse.tables import TABLES
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Lake:
         return statements[0].query.strip().rstrip(";")
 
     def _explain(self, error: duckdb.Error) -> str:
-        message = " ".join(str(error).split("\n\nLINE ")[0].split())
+        message = " ".join(without_traceback(error).split())
         if isinstance(error, duckdb.CatalogException) and "Table with name" in message:
             wrong = message.split("Table with name", 1)[1].split()[0]
             views = self._views()

@@ -1,9 +1,9 @@
 """Files in a store, as DuckDB reads them: by range, through the file system that pyiceberg uses.
 
 DuckDB's own way to S3 is an extension that would have to be downloaded. It also takes any fsspec
-file system, but one of fsspec's own gives wrong answers: DuckDB reads one open file in several
-threads at once, each of which seeks and then reads, and the position would be shared between them.
-Here each thread has its own.
+file system, but fsspec's own around Arrow's fails or gives wrong answers: DuckDB may read one open
+file in several threads at once, each of which seeks and then reads, and the position is shared
+between them. Here each thread has its own.
 
 Sizes come from the table's metadata and a data file never changes, so that nothing is asked but the
 ranges that a question needs, and each footer once.
@@ -40,14 +40,19 @@ def register_files(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Re
     """Let ``connection`` read ``files`` by their full names, such as ``s3://bucket/folder/file``."""
     if not files:
         return
-    connection.register_filesystem(_RemoteFiles(files))
+    connection.register_filesystem(RemoteFiles(files))
     connection.execute("SET parquet_metadata_cache = true")
-    # A cache of ranges would be asked for what was changed since; and it is not needed for one
-    # question.
+    # The cache of ranges is what shares a file between threads, and one question needs none.
     connection.execute("SET enable_external_file_cache = false")
 
 
-class _RemoteFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
+def without_traceback(error: duckdb.Error) -> str:
+    """What is wrong; DuckDB puts a whole traceback before it where a file was read here."""
+    text = str(error).partition("\n\nLINE ")[0]
+    return text.splitlines()[-1] if text.startswith("Traceback ") else text
+
+
+class RemoteFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
     """What DuckDB calls of fsspec, for a known set of files."""
 
     cachable = False
@@ -60,16 +65,19 @@ class _RemoteFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no ty
         self._opened: dict[str, NativeFile] = {}
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        return [path]
+        return [path] if path in self._files else []
 
-    def open(self, path: str, mode: str = "rb", **_: Any) -> _OpenFile:
+    def isdir(self, path: str) -> bool:
+        return False
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> OpenFile:
         if mode != "rb":
             msg = f"{path} cannot be written: the lakehouse is read only"
             raise PermissionError(msg)
         if path not in self._opened:
             file = self._files[path]
             self._opened[path] = file.store.open_input_file(file.path)
-        return _OpenFile(self._opened[path])
+        return OpenFile(self._opened[path])
 
     def size(self, path: str) -> int:
         return self._files[path].size
@@ -78,7 +86,7 @@ class _RemoteFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no ty
         return datetime.fromtimestamp(0, UTC)
 
 
-class _OpenFile:
+class OpenFile:
     """An open file with a position for each thread, because DuckDB's threads share it."""
 
     def __init__(self, file: NativeFile) -> None:
