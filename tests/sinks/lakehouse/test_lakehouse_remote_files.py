@@ -96,7 +96,7 @@ def connection(
 def test_each_thread_has_a_place_of_its_own_in_a_shared_file(
     remote: dict[str, RemoteFile], file: Path
 ) -> None:
-    """With one place for all, a thread read what another one had looked for, and answers changed."""
+    """With one place for all, a thread read what another had looked for, and answers changed."""
     content = file.read_bytes()
     opened = RemoteFiles(remote).open(NAME)
     with ThreadPoolExecutor(1) as other:
