@@ -37,10 +37,11 @@ if TYPE_CHECKING:
 
 _PREFIX = "FRAUDLAKE_LAKEHOUSE_"
 _LONGEST = 300
-# What PostgreSQL says when only a person can help; its client gives no code for these.
+# What PostgreSQL and SQLite say when only a person can help; there is no code to go by.
 _REFUSED_BY_SQL = re.compile(
     r"authentication failed|no password supplied|no pg_hba\.conf entry|permission denied"
     r"|(role|database) \".*\" does not exist"
+    r"|file is not a database|unable to open database file|readonly database"
 )
 # What S3 says when only a person can help. To a question without a body it answers with the bare
 # status, which is all that Arrow then has.
@@ -82,14 +83,16 @@ def _explain_sql(error: SQLAlchemyError, lakehouse: LakehouseSettings) -> Fraudl
     if "database is locked" in text:
         msg = "the Iceberg catalog's SQLite file is locked by another process; trying again helps"
         return TransientError(msg)
+    if lakehouse.catalog_uri == "":
+        to_check = "FRAUDLAKE_STACK_HOME"
+    elif lakehouse.catalog_uri.startswith("sqlite"):
+        to_check = f"{_PREFIX}CATALOG_URI"
+    else:
+        to_check = f"{_PREFIX}CATALOG_URI and {_PREFIX}CATALOG_PASSWORD"
     if _REFUSED_BY_SQL.search(text):
-        return SinkError(
-            f"the Iceberg catalog refuses: {text}. Check {_PREFIX}CATALOG_URI and "
-            f"{_PREFIX}CATALOG_PASSWORD"
-        )
+        return SinkError(f"the Iceberg catalog refuses: {text}. Check {to_check}")
     return TransientError(
-        f"the Iceberg catalog does not answer: {text}. Check {_PREFIX}CATALOG_URI and that its "
-        "server runs"
+        f"the Iceberg catalog does not answer: {text}. Check {to_check}, and that its server runs"
     )
 
 
