@@ -39,7 +39,24 @@ def is_rest(lakehouse: LakehouseSettings) -> bool:
 def catalog_properties(lakehouse: LakehouseSettings) -> dict[str, Any]:
     """What ``load_catalog`` needs, secrets included; ``lakehouse`` names catalog and warehouse."""
     access = _rest(lakehouse) if is_rest(lakehouse) else _sql(lakehouse)
-    return {**access, **_store(lakehouse)}
+    return {**access, **store_properties(lakehouse)}
+
+
+def store_properties(lakehouse: LakehouseSettings) -> dict[str, str]:
+    """How files are reached, whatever the catalog."""
+    # One way to files for all stores, which is also the one by which DuckDB reads them.
+    properties = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
+    region = lakehouse.s3_region
+    if lakehouse.s3_endpoint != "":
+        properties["s3.endpoint"] = lakehouse.s3_endpoint
+        # Without a region pyiceberg asks Amazon for the bucket's, whoever's bucket it is.
+        region = region or _REGION_OF_ANY
+    if region != "":
+        properties["s3.region"] = region
+    if lakehouse.s3_access_key_id != "":
+        properties["s3.access-key-id"] = lakehouse.s3_access_key_id
+        properties["s3.secret-access-key"] = lakehouse.s3_secret_access_key.reveal()
+    return properties
 
 
 def _rest(lakehouse: LakehouseSettings) -> dict[str, Any]:
@@ -83,19 +100,3 @@ def _address(lakehouse: LakehouseSettings) -> URL:
     password = lakehouse.catalog_password.reveal()
     url = url.set(drivername="postgresql+psycopg", password=None if password == "" else password)
     return url.update_query_dict({**_POSTGRESQL_OPTIONS, **url.query})
-
-
-def _store(lakehouse: LakehouseSettings) -> dict[str, str]:
-    # One way to files for all stores, which is also the one by which DuckDB reads them.
-    properties = {"py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO"}
-    region = lakehouse.s3_region
-    if lakehouse.s3_endpoint != "":
-        properties["s3.endpoint"] = lakehouse.s3_endpoint
-        # Without a region pyiceberg asks Amazon for the bucket's, whoever's bucket it is.
-        region = region or _REGION_OF_ANY
-    if region != "":
-        properties["s3.region"] = region
-    if lakehouse.s3_access_key_id != "":
-        properties["s3.access-key-id"] = lakehouse.s3_access_key_id
-        properties["s3.secret-access-key"] = lakehouse.s3_secret_access_key.reveal()
-    return properties

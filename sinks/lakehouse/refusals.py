@@ -76,8 +76,13 @@ def explained(settings: Settings) -> Iterator[None]:
         raise _explain_files(error, lakehouse) from error
 
 
+def first_line(text: str) -> str:
+    """As much of an error's text as helps; SQLAlchemy's goes on with a statement and a link."""
+    line = next((line for line in text.splitlines() if line.strip() != ""), "no reason given")
+    return line.strip().rstrip(".")[:_LONGEST]
+
+
 def _explain_sql(error: SQLAlchemyError, lakehouse: LakehouseSettings) -> FraudlakeError:
-    # The whole of it ends with a link, and with the statement, which nobody here wrote.
     said = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     text = _shorten(str(said), lakehouse)
     if "database is locked" in text:
@@ -89,7 +94,7 @@ def _explain_sql(error: SQLAlchemyError, lakehouse: LakehouseSettings) -> Fraudl
         to_check = f"{_PREFIX}CATALOG_URI"
     else:
         to_check = f"{_PREFIX}CATALOG_URI and {_PREFIX}CATALOG_PASSWORD"
-    if _REFUSED_BY_SQL.search(text):
+    if _REFUSED_BY_SQL.search(str(said)):
         return SinkError(f"the Iceberg catalog refuses: {text}. Check {to_check}")
     return TransientError(
         f"the Iceberg catalog does not answer: {text}. Check {to_check}, and that its server runs"
@@ -130,10 +135,9 @@ def _explain_files(error: OSError, lakehouse: LakehouseSettings) -> FraudlakeErr
 
 
 def _shorten(text: str, lakehouse: LakehouseSettings) -> str:
-    """The first line, as much of it as helps, without a secret."""
+    """The first line without a secret."""
     for field in fields(lakehouse):
         value = getattr(lakehouse, field.name)
         if isinstance(value, Secret) and value.reveal() != "":
             text = text.replace(value.reveal(), "***")
-    line = next((line for line in text.splitlines() if line.strip() != ""), "no reason given")
-    return line.strip().rstrip(".")[:_LONGEST]
+    return first_line(text)

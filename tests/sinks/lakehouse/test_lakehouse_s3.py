@@ -18,6 +18,7 @@ from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.plan import plan_table
 from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.reach import describe_reach
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.tables import DECISIONS, create_table
 
@@ -147,6 +148,16 @@ def test_a_bucket_that_is_not_there_is_named(settings: Settings) -> None:
 
     with pytest.raises(SinkError, match=r"warehouse refuses: .*no-such-bucket.*NO_SUCH_BUCKET"):
         store_decisions(missing, decision_blocks({}))
+
+
+def test_the_doctor_sees_catalog_and_bucket(settings: Settings, s3: Store) -> None:
+    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 0"
+    store_decisions(settings, decision_blocks({}))
+    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 1"
+    assert not [one for one in s3.requests() if one.startswith("DELETE")]
+
+    with pytest.raises(SinkError, match="there is no bucket nowhere; create it"):
+        describe_reach(with_lakehouse(settings, warehouse="s3://nowhere/lake"))
 
 
 def test_a_bucket_that_was_deleted_later_is_named_too(settings: Settings, s3: Store) -> None:
