@@ -80,7 +80,7 @@ test: check ## All of check, the tests in Flink's environment, and those on real
 	@$(MAKE) test-live
 
 test-live: setup ## The tests on real servers, which are started and stopped
-	$(MAIN)/pytest -q -m live tests/live
+	$(MAIN)/pytest -q -m live
 
 ## -- maintain ---------------------------------------------------------------------------------
 

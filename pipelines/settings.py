@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from pipelines.catalog_faults import find_catalog_faults
 from pipelines.errors import SettingsError
 from pipelines.topics import Topics, declare_topics
 
@@ -146,9 +147,26 @@ class LakehouseSettings:
     section: ClassVar[str] = "lakehouse"
 
     catalog_uri: str = ""
-    """A pyiceberg catalog URI; empty: SQLite under ``<stack home>/lakehouse``."""
+    """``postgresql://user@host/database``, ``sqlite:///file``, or the ``https://...`` of an Iceberg
+    REST catalog; empty: SQLite under ``<stack home>/lakehouse``."""
+    catalog_password: Secret = NOT_SET
+    """Of the user in a PostgreSQL address; never in the address itself, because it is shown."""
+    catalog_token: Secret = NOT_SET
+    catalog_credential: Secret = NOT_SET
+    """For a REST catalog, one of both: a bearer token, or ``id:secret`` to get one with."""
+    catalog_oauth2_uri: str = ""
+    """Where to get it; empty: at the REST catalog itself."""
+    catalog_scope: str = ""
+    """What to ask for when getting it; empty: ``catalog``."""
     warehouse: str = ""
-    """Where table files go; empty: a folder under ``<stack home>/lakehouse``."""
+    """Where table files go, a folder or ``s3://bucket/folder``; empty: a folder under ``<stack
+    home>/lakehouse``. For a REST catalog: the warehouse's name there."""
+    s3_endpoint: str = ""
+    """The address of a store that is not Amazon's."""
+    s3_region: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: Secret = NOT_SET
+    """Empty: as the AWS tools find them, in the environment or from the machine's role."""
     namespace: str = "fraud"
     commit_seconds: float = 10.0
     commit_rows: int = 250_000
@@ -197,6 +215,7 @@ class Settings:
             lakehouse=_section(LakehouseSettings, endpoints, config, environ, faults),
         )
         faults += _unknown_names(config, environ)
+        faults += find_catalog_faults(settings.lakehouse)
         if faults:
             raise SettingsError("; ".join(faults))
         return settings

@@ -19,7 +19,7 @@ from fraudlake.stack.jars import cached_jars
 from fraudlake.stack.java import FOR_ELASTICSEARCH, FOR_FLINK, Need, find_java
 from fraudlake.stack.ports import describe_holder, port_is_free
 from fraudlake.stack.supervisor import Supervisor
-from pipelines.errors import StackError
+from pipelines.errors import FraudlakeError, StackError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,15 @@ Level = Literal["ok", "note", "missing"]
 NEEDED_DISK_GB = 5.0
 # What all servers, the job and the sinks take at most with the default settings.
 NEEDED_MEMORY_GB = 5.0
-MODULES = ("confluent_kafka", "pyiceberg", "duckdb", "elasticsearch", "dagster", "supervisor")
+MODULES = (
+    "confluent_kafka",
+    "pyiceberg",
+    "psycopg",
+    "duckdb",
+    "elasticsearch",
+    "dagster",
+    "supervisor",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         _disk(settings, environ),
         _memory(),
         _ports(settings),
+        *_lakehouse(settings),
     ]
 
 
@@ -218,3 +227,16 @@ def _ports(settings: Settings) -> Finding:
             remedy="export FRAUDLAKE_STACK_STRICT_PORTS=false",
         )
     return Finding(what="ports", level="note", detail=f"{detail}; `fraudlake up` takes free ones")
+
+
+def _lakehouse(settings: Settings) -> list[Finding]:
+    """A catalog or a store of one's own; the default ones are made when they are needed."""
+    if settings.lakehouse.catalog_uri == "" and settings.lakehouse.warehouse == "":
+        return []
+    from sinks.lakehouse.reach import describe_reach
+
+    try:
+        detail = describe_reach(settings)
+    except FraudlakeError as error:
+        return [Finding(what="lakehouse", level="missing", detail=str(error))]
+    return [Finding(what="lakehouse", level="ok", detail=detail)]

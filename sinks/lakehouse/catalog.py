@@ -2,82 +2,90 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy
 from pyiceberg.catalog import load_catalog
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from pyiceberg.catalog.rest import RestCatalog
+from pyiceberg.catalog.sql import IcebergTables, SqlCatalog
+from sqlalchemy.exc import DBAPIError
 
-from pipelines.errors import TransientError
+from sinks.lakehouse.iceberg import bound_requests
+from sinks.lakehouse.properties import catalog_properties
+from sinks.lakehouse.refusals import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pyiceberg.catalog import Catalog
 
-    from pipelines.settings import Settings
+    from pipelines.settings import LakehouseSettings, Settings
 
 NAME = "fraudlake"
 FOLDER = "lakehouse"
 CATALOG_FILE = "catalog.db"
 WAREHOUSE_FOLDER = "warehouse"
-
-
-def local_catalog_file(settings: Settings) -> Path | None:
-    """The SQLite file of the default catalog; None if the settings name another one."""
-    if settings.lakehouse.catalog_uri != "":
-        return None
-    return settings.stack.home / FOLDER / CATALOG_FILE
+REQUEST_SECONDS = 60.0
 
 
 @contextmanager
 def open_catalog(settings: Settings, *, writable: bool) -> Iterator[Catalog | None]:
     """The catalog; its connections are closed at the end of the block.
 
-    With ``writable`` what the default catalog needs is created. Otherwise nothing is, and None
-    stands for a default catalog that does not exist yet. TransientError when it cannot be reached.
+    With ``writable`` what a SQL catalog needs is created. Otherwise nothing is, and None stands for
+    a catalog that does not exist yet. TransientError when it cannot be reached, SinkError when it
+    refuses.
     """
-    file = local_catalog_file(settings)
+    file = _local_file(settings)
     if file is not None and not file.is_file():
         if not writable:
             yield None
             return
         file.parent.mkdir(parents=True, exist_ok=True)
-    catalog = _connect(settings, file, writable=writable)
+    with explained(settings):
+        catalog = load_catalog(NAME, **catalog_properties(_named(settings, file)))
     try:
-        yield catalog
+        with explained(settings):
+            exists = _prepare(catalog, writable=writable)
+        yield catalog if exists else None
     finally:
         catalog.close()
 
 
-def _connect(settings: Settings, file: Path | None, *, writable: bool) -> Catalog:
-    properties = _properties(settings, file, writable=writable)
-    try:
+def _local_file(settings: Settings) -> Path | None:
+    """The SQLite file of the default catalog; None if the settings name another one."""
+    if settings.lakehouse.catalog_uri != "":
+        return None
+    return settings.stack.home / FOLDER / CATALOG_FILE
+
+
+def _named(settings: Settings, file: Path | None) -> LakehouseSettings:
+    """The settings with the default catalog and warehouse by their names."""
+    if file is None:
+        return settings.lakehouse
+    return dataclasses.replace(
+        settings.lakehouse,
+        catalog_uri=f"sqlite:///{file}",
+        warehouse=settings.lakehouse.warehouse or str(file.parent / WAREHOUSE_FOLDER),
+    )
+
+
+def _prepare(catalog: Catalog, *, writable: bool) -> bool:
+    """True if the catalog can be used; a SQL catalog may have to create its own tables first."""
+    if isinstance(catalog, RestCatalog):
+        bound_requests(catalog, seconds=REQUEST_SECONDS)
+    if not isinstance(catalog, SqlCatalog):
+        return True
+    exists = sqlalchemy.inspect(catalog.engine).has_table(IcebergTables.__tablename__)
+    if writable and not exists:
         try:
-            return load_catalog(NAME, **properties)
-        except OperationalError:
-            # Two processes created the catalog's own tables at once; now they are there.
-            return load_catalog(NAME, **properties)
-    except (SQLAlchemyError, OSError) as error:
-        msg = (
-            f"the Iceberg catalog does not answer: {error}. "
-            "Check FRAUDLAKE_LAKEHOUSE_CATALOG_URI and that its server runs"
-        )
-        raise TransientError(msg) from error
-
-
-def _properties(settings: Settings, file: Path | None, *, writable: bool) -> dict[str, str]:
-    warehouse = settings.lakehouse.warehouse
-    if file is not None:
-        uri = f"sqlite:///{file}"
-        if warehouse == "":
-            warehouse = (file.parent / WAREHOUSE_FOLDER).as_uri()
-    else:
-        uri = settings.lakehouse.catalog_uri
-    if warehouse.startswith(("/", ".")):
-        warehouse = Path(warehouse).absolute().as_uri()
-    properties = {"uri": uri, "init_catalog_tables": str(writable).lower()}
-    if warehouse != "":
-        properties["warehouse"] = warehouse
-    return properties
+            catalog.create_tables()
+        except DBAPIError as error:
+            # Another process creates them at the same time; what it has not got to yet is left.
+            if "already exists" not in str(error.orig):
+                raise
+            catalog.create_tables()
+    return exists or writable

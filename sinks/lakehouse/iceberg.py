@@ -8,12 +8,14 @@ Kept here, and pinned by a contract test, because any version of pyiceberg may c
 - a failed commit deletes its manifests. If it had landed after all (the answer was lost on the
   way), that destroys the table. ``PreparedSnapshot`` leaves them in place;
 - writing data files apart from committing them has no public form, nor has reading a file bit by
-  bit (``data_files.py`` has what compaction needs of both).
+  bit (``data_files.py`` has what compaction needs of both);
+- requests to a REST catalog have no time-out, so that a server that has vanished would hold a sink
+  for ever.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import (
     CommitFailedException,
@@ -26,17 +28,20 @@ from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import ancestors_of
 from pyiceberg.table.update import update_table_metadata
 from pyiceberg.table.update.snapshot import ManageSnapshots
+from requests.adapters import HTTPAdapter
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
+    from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.table.update import TableUpdate
+    from requests import Response
 
 _RETRIES = "commit.retry.num-retries"
 REFUSED = (CommitFailedException, ValidationException)
@@ -123,3 +128,18 @@ class PreparedSnapshot:
 def walk_back(table: Table) -> Iterator[Snapshot]:
     """The snapshots of main, newest first, as far as they are kept."""
     return iter(ancestors_of(table.current_snapshot(), table.metadata))
+
+
+def bound_requests(catalog: RestCatalog, *, seconds: float) -> None:
+    """Let each request to the catalog fail that is not answered within ``seconds``."""
+    for scheme in ("http://", "https://"):
+        catalog._session.mount(scheme, _BoundAdapter(seconds))
+
+
+class _BoundAdapter(HTTPAdapter):
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    def send(self, *args: Any, **options: Any) -> Response:
+        return super().send(*args, **{**options, "timeout": self._seconds})

@@ -37,6 +37,7 @@ from sinks.lakehouse.iceberg import (
     write_files,
 )
 from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
+from sinks.lakehouse.refusals import first_line
 from sinks.lakehouse.shaping import shape
 
 if TYPE_CHECKING:
@@ -121,14 +122,15 @@ class Ledger:
         try:
             yield
         except OSError as error:
-            msg = f"the warehouse at {self.table.location()} cannot be used: {error}"
+            text = first_line(str(error))
+            msg = f"the warehouse at {self.table.location()} cannot be used: {text}"
             raise TransientError(msg) from error
 
     def _refresh(self) -> None:
         try:
             self.table.refresh()
         except (RESTError, SQLAlchemyError, OSError) as error:
-            msg = f"the catalog of table {self._name} does not answer: {error}"
+            msg = f"the catalog of table {self._name} does not answer: {first_line(str(error))}"
             raise TransientError(msg) from error
 
     def _check_fence(self, files: Sequence[DataFile]) -> None:

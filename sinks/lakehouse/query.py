@@ -27,6 +27,8 @@ from sinks.lakehouse.plan import (
     plan_table,
     quote,
 )
+from sinks.lakehouse.refusals import explained
+from sinks.lakehouse.remote_files import register_files, without_traceback
 from sinks.lakehouse.tables import TABLES
 
 if TYPE_CHECKING:
@@ -156,7 +158,7 @@ class Lake:
         return statements[0].query.strip().rstrip(";")
 
     def _explain(self, error: duckdb.Error) -> str:
-        message = " ".join(str(error).split("\n\nLINE ")[0].split())
+        message = " ".join(without_traceback(error).split())
         if isinstance(error, duckdb.CatalogException) and "Table with name" in message:
             wrong = message.split("Table with name", 1)[1].split()[0]
             views = self._views()
@@ -174,7 +176,8 @@ def open_lake(settings: Settings, *, as_of: Moment | None = None) -> Iterator[La
     when there are no tables yet, or when none of them reaches back that far.
     """
     with open_catalog(settings, writable=False) as catalog:
-        tables = {} if catalog is None else _load(catalog, settings.lakehouse.namespace)
+        with explained(settings):
+            tables = {} if catalog is None else _load(catalog, settings.lakehouse.namespace)
         if not tables:
             msg = (
                 f"there are no tables in namespace {settings.lakehouse.namespace} yet. The "
@@ -185,12 +188,13 @@ def open_lake(settings: Settings, *, as_of: Moment | None = None) -> Iterator[La
         planned: dict[str, PlannedTable] = {
             table.name: plan_nothing(table.schema()) for table in TABLES if table.name not in tables
         }
-        for name, table in tables.items():
-            planned[name] = (
-                plan_table(table, snapshot_id=chosen.get(name))
-                if as_of is None or name in chosen
-                else plan_nothing(table.schema())
-            )
+        with explained(settings):
+            for name, table in tables.items():
+                planned[name] = (
+                    plan_table(table, snapshot_id=chosen.get(name))
+                    if as_of is None or name in chosen
+                    else plan_nothing(table.schema())
+                )
         connection = duckdb.connect()
         try:
             _create_views(connection, planned)
@@ -248,6 +252,9 @@ def _create_views(
 ) -> None:
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("CREATE SCHEMA lake")
+    register_files(
+        connection, {path: f for one in planned.values() for path, f in one.remote.items()}
+    )
     for name, table in planned.items():
         create_view(connection, name, table, schema="lake")
         if name not in _SHOWN_OTHERWISE:

@@ -24,6 +24,7 @@ from sinks.lakehouse.decisions import DecisionDecoder
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.letters import Letters
 from sinks.lakehouse.loader import Cadence, Loader
+from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.source import Source, name_group
@@ -131,7 +132,8 @@ def _open_loader(
     accept_gap: bool,
     opened: ExitStack,
 ) -> Loader:
-    ledger = Ledger(create_table(catalog, settings.lakehouse, table))
+    with explained(settings):
+        ledger = Ledger(create_table(catalog, settings.lakehouse, table))
     topic = getattr(settings.kafka.topics(), table.name).name
     source = Source(settings.kafka, topic=topic, group=name_group(settings), accept_gap=accept_gap)
     opened.callback(source.close)

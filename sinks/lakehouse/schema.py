@@ -9,6 +9,7 @@ lose data here, such as a column that was renamed, is refused.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ from pyiceberg.schema import promote
 from pyiceberg.table.sorting import NullOrder, SortField, SortOrder
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import DoubleType, NestedField, StructType
+from sqlalchemy.exc import IntegrityError
 
 from pipelines.errors import SinkError, TransientError
 from sinks.lakehouse.iceberg import UNSURE
@@ -105,8 +107,10 @@ def create_table(catalog: Catalog, settings: LakehouseSettings, table: LakeTable
     if catalog.table_exists(identifier):
         return catalog.load_table(identifier)
     schema = table.schema()
-    try:
+    # A SQL catalog that another process was faster in says so in its own words.
+    with suppress(NamespaceAlreadyExistsError, IntegrityError):
         catalog.create_namespace_if_not_exists(settings.namespace)
+    try:
         return catalog.create_table(
             identifier,
             schema=schema,
@@ -114,7 +118,7 @@ def create_table(catalog: Catalog, settings: LakehouseSettings, table: LakeTable
             sort_order=_sort_order(schema, table.sort_columns(settings.sort_by)),
             properties={**table.properties(), "format-version": "2"},
         )
-    except (NamespaceAlreadyExistsError, TableAlreadyExistsError):
+    except TableAlreadyExistsError:
         return catalog.load_table(identifier)
 
 

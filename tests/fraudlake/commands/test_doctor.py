@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from fraudlake.cli import app
 from fraudlake.stack.checkup import Finding, examine
 from fraudlake.stack.install_hints import install_command, read_release
-from pipelines.settings import FlinkSettings, Settings, StackSettings
+from pipelines.settings import FlinkSettings, LakehouseSettings, Settings, StackSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,24 @@ def test_too_little_disk_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     settings = Settings(stack=StackSettings(home=tmp_path))
     found = {finding.what: finding for finding in examine(settings, {"PATH": ""})}
     assert found["disk"].level == "missing"
+
+
+def test_a_catalog_of_ones_own_is_asked_and_the_default_one_is_not(
+    bare: dict[str, Finding], tmp_path: Path
+) -> None:
+    file = tmp_path / "catalog.db"
+    lakehouse = LakehouseSettings(catalog_uri=f"sqlite:///{file}", warehouse=str(tmp_path))
+    settings = Settings(stack=StackSettings(home=tmp_path / "home"), lakehouse=lakehouse)
+
+    found = {finding.what: finding for finding in examine(settings, {"PATH": ""})}
+    assert found["lakehouse"].level == "ok"
+    assert found["lakehouse"].detail.endswith("catalog.db answers; tables in namespace fraud: 0")
+
+    file.write_text("not a database" * 100)
+    found = {finding.what: finding for finding in examine(settings, {"PATH": ""})}
+    assert found["lakehouse"].level == "missing"
+    assert "file is not a database" in found["lakehouse"].detail
+    assert "lakehouse" not in bare
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""A real REST catalog, Iceberg's own: the ledger holds, logins work, and tables move unchanged."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+from decision_records import at, decision_blocks, decisions_table
+from rest_server import TOKEN, resolve_classpath, running_rest_catalog
+
+from pipelines.errors import SinkError, TransientError
+from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
+from sinks.lakehouse import ledger as module
+from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.refusals import explained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyiceberg.catalog import Catalog
+
+pytestmark = pytest.mark.live
+QUESTION = "select kafka_offset, features.a, features.b from decisions order by 1"
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture(scope="module")
+def classpath(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return resolve_classpath(tmp_path_factory.mktemp("rest") / "classpath")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """Inside the stack's home, where the default catalog has its own."""
+    folder = tmp_path / "lakehouse" / "warehouse"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def sql(tmp_path: Path) -> Settings:
+    """The default catalog, in SQLite, of which the REST catalog serves the tables."""
+    return Settings(stack=StackSettings(home=tmp_path))
+
+
+def rest(sql: Settings, address: str, **changes: str | Secret) -> Settings:
+    lakehouse = LakehouseSettings(catalog_uri=address)
+    return dataclasses.replace(sql, lakehouse=dataclasses.replace(lakehouse, **changes))
+
+
+def open_ledger(catalog: Catalog | None) -> Ledger:
+    assert catalog is not None
+    return Ledger(decisions_table(catalog, "a", "b", "c"))
+
+
+def ask(settings: Settings, question: str = QUESTION) -> list[tuple[object, ...]]:
+    with open_lake(settings) as lake:
+        return lake.ask(question, limit=1000).rows
+
+
+def test_tables_move_from_the_sql_catalog_to_a_rest_catalog_and_back(
+    sql: Settings, classpath: str, warehouse: Path
+) -> None:
+    """Not a file changes place: another server answers for the same ones."""
+    with open_catalog(sql, writable=True) as catalog:
+        open_ledger(catalog).commit(decision_blocks({"features": {"a": 1}}), at(1))
+
+    file = warehouse.with_name("catalog.db")
+    with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
+        moved = rest(sql, address, catalog_token=Secret(TOKEN))
+        with open_catalog(moved, writable=True) as catalog:
+            ledger = open_ledger(catalog)
+            assert ledger.position == at(1)
+            ledger.commit(decision_blocks({"features": {"a": 2, "b": 3}}, offset=1), at(2))
+        assert ask(moved) == [(0, 1.0, None), (1, 2.0, 3.0)]
+
+    with open_catalog(sql, writable=True) as catalog:
+        ledger = open_ledger(catalog)
+        assert ledger.position == at(2)
+        ledger.commit(decision_blocks({"features": {"b": 4}}, offset=2), at(3))
+    assert ask(sql) == [(0, 1.0, None), (1, 2.0, 3.0), (2, None, 4.0)]
+
+
+def test_a_new_lakehouse_whose_second_writer_is_fenced(
+    sql: Settings, classpath: str, warehouse: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rest.db"
+    with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
+        # The credential is exchanged for a token at the catalog itself.
+        settings = rest(sql, address, catalog_credential=Secret("sink:a-secret"))
+        with (
+            open_catalog(settings, writable=True) as one,
+            open_catalog(settings, writable=True) as other,
+        ):
+            owner, zombie = open_ledger(one), open_ledger(other)
+            owner.commit(decision_blocks({"features": {"a": 1}}), at(1))
+            with pytest.raises(SinkError, match="another writer has moved table fraud"):
+                zombie.commit(decision_blocks({}, {}), at(2))
+            owner.commit(decision_blocks({"features": {"b": 2}}, offset=1), at(2))
+
+        assert ask(settings) == [(0, 1.0, None), (1, None, 2.0)]
+        files = [path for path in warehouse.rglob("*") if path.is_file()]
+        assert len(files) > 6
+        assert not [path for path in files if b"a-secret" in path.read_bytes()]
+
+
+def test_a_wrong_token_and_a_server_that_goes_away(
+    sql: Settings, classpath: str, warehouse: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rest.db"
+    with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
+        settings = rest(sql, address, catalog_token=Secret("a-wrong-one"))
+        with pytest.raises(SinkError, match=r"refuses: .*who are you\?") as caught:
+            ask(settings)
+        assert "a-wrong-one" not in str(caught.value)
+
+        settings = rest(sql, address, catalog_token=Secret(TOKEN))
+        opened = open_catalog(settings, writable=True)
+        catalog = opened.__enter__()
+        ledger = open_ledger(catalog)
+
+    with pytest.raises(TransientError, match="does not answer"):
+        ledger.commit(decision_blocks({}), at(1))
+    with pytest.raises(TransientError, match=f"catalog at {address} does not answer"):
+        ask(settings)
+    with pytest.raises(TransientError, match="does not answer"), explained(settings):
+        open_ledger(catalog)
+    opened.__exit__(None, None, None)
