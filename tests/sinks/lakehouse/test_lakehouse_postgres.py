@@ -33,6 +33,8 @@ from sinks.lakehouse.progress import read_progress
 print(read_progress(Settings.from_env())["decisions"].next_offsets)
 """
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:

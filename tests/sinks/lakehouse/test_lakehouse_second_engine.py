@@ -127,6 +127,7 @@ def test_a_changed_table_is_the_same_in_each_engine(
     assert in_order(ENGINES[engine](table)) == by_sql(lake_settings)
 
 
+@pytest.mark.live
 def test_polars_reads_a_store_when_it_is_told_how_to_reach_it(s3: Store, tmp_path: Path) -> None:
     lakehouse = LakehouseSettings(
         warehouse=f"s3://{BUCKET}/polars",
