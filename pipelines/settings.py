@@ -10,7 +10,6 @@ Where a value comes from, the later one wins:
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 import typing
@@ -20,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pipelines.catalog_faults import find_catalog_faults
 from pipelines.errors import SettingsError
+from pipelines.hints import did_you_mean
 from pipelines.topics import Topics, declare_topics
 
 if typing.TYPE_CHECKING:
@@ -341,12 +341,12 @@ def _unknown_names(
 ) -> list[str]:
     known = {kind.section: {item.name for item in fields(kind)} for kind in _SECTIONS}  # type: ignore[attr-defined]
     faults = [
-        f"{CONFIG_FILE}: unknown section [{section}]{_hint(section, set(known))}"
+        f"{CONFIG_FILE}: unknown section [{section}]{did_you_mean(section, set(known))}"
         for section in config
         if section not in known
     ]
     faults += [
-        f"{CONFIG_FILE}: unknown setting {section}.{name}{_hint(name, known[section])}"
+        f"{CONFIG_FILE}: unknown setting {section}.{name}{did_you_mean(name, known[section])}"
         for section, table in config.items()
         for name in table
         if section in known and name not in known[section]
@@ -356,13 +356,8 @@ def _unknown_names(
     }
     prefixes = tuple(f"FRAUDLAKE_{section.upper()}_" for section in known)
     faults += [
-        f"unknown variable {name}{_hint(name, variables)}"
+        f"unknown variable {name}{did_you_mean(name, variables)}"
         for name in environ
         if name.startswith(prefixes) and name not in variables
     ]
     return faults
-
-
-def _hint(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" - did you mean {near[0]}?" if near else f" (known: {', '.join(sorted(known))})"

@@ -72,13 +72,13 @@ def restore(table: Table) -> Position | None:
     """
     # 1.
     for snapshot in walk_back(table):
-        position = _position_of(snapshot)
+        position = read_position(snapshot)
         if position is not None:
             return position
     # 2.
     tagged, head = table.snapshot_by_name(TAG), table.current_snapshot()
     if tagged is not None and head is not None and _age(tagged) <= _age(head):
-        position = _position_of(tagged)
+        position = read_position(tagged)
         if position is not None:
             return position
     # 3.
@@ -93,9 +93,12 @@ def restore(table: Table) -> Position | None:
     return None
 
 
-def carries_position(snapshot: Snapshot) -> bool:
-    """True for a snapshot of the sink."""
-    return snapshot.summary is not None and SUMMARY_KEY in snapshot.summary.additional_properties
+def read_position(snapshot: Snapshot) -> Position | None:
+    """The position that a snapshot of the sink carries; None for those of others."""
+    if snapshot.summary is None:
+        return None
+    text = snapshot.summary.additional_properties.get(SUMMARY_KEY)
+    return None if text is None else Position.from_json(text)
 
 
 def count_rows(table: Table) -> int:
@@ -109,10 +112,3 @@ def count_rows(table: Table) -> int:
 def _age(snapshot: Snapshot) -> int:
     """Snapshots in the order in which they were made: their clocks may differ."""
     return snapshot.sequence_number or 0
-
-
-def _position_of(snapshot: Snapshot) -> Position | None:
-    if snapshot.summary is None:
-        return None
-    text = snapshot.summary.additional_properties.get(SUMMARY_KEY)
-    return None if text is None else Position.from_json(text)

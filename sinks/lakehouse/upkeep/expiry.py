@@ -15,7 +15,7 @@ from pyiceberg.table.snapshots import ancestors_of
 
 from pipelines.errors import TransientError
 from sinks.lakehouse.iceberg import UNSURE, walk_back
-from sinks.lakehouse.position import carries_position
+from sinks.lakehouse.position import read_position
 from sinks.lakehouse.upkeep.reachable import Reachable, find_reachable
 from sinks.lakehouse.upkeep.removal import remove_files
 
@@ -83,7 +83,9 @@ def expire_snapshots(table: Table, *, keep: int) -> Expired:
 def choose_snapshots(table: Table, *, keep: int) -> list[Snapshot]:
     """The snapshots to let go, oldest first."""
     chain = list(walk_back(table))
-    ends = [at for at, one in enumerate(chain, start=1) if carries_position(one) and at >= keep]
+    ends = [
+        at for at, one in enumerate(chain, start=1) if at >= keep and read_position(one) is not None
+    ]
     kept = {one.snapshot_id for one in chain[: min(ends, default=keep)]}
     for name, ref in table.metadata.refs.items():
         if name == _MAIN:

@@ -266,7 +266,15 @@ def test_every_column_is_listed_with_its_meaning_and_features_by_name(
     with open_lake(lake_settings) as lake:
         listed = {(one.view, one.name): one for one in lake.list_columns()}
 
-    assert {view for view, _ in listed} == {"decisions", "labels", "dead_letters", "rule_fires"}
+    assert {view for view, _ in listed} == {
+        "alerts_by_day",
+        "dead_letters",
+        "decisions",
+        "decisions_labelled",
+        "labels",
+        "rule_fires",
+    }
+    assert listed["decisions_labelled", "features.travel_kmh"].type == "DOUBLE"
     assert listed["decisions", "amount"].type == "DECIMAL(18,4)"
     assert listed["decisions", "features.travel_kmh"].type == "DOUBLE"
     assert listed["rule_fires", "card_id"].about == "A token, never a card number."
