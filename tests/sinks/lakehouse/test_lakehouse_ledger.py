@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -244,6 +245,26 @@ def test_a_catalog_that_takes_no_commit_ends_in_a_transient_error(
 
     with pytest.raises(TransientError, match="took no commit in 10 attempts"):
         ledger.commit(blocks(0), at(1))
+
+
+def test_a_disk_that_takes_no_more_loses_nothing(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    """The system refuses to let files grow, as it does where a disk is full."""
+    ledger = Ledger(open_table())
+    ledger.commit(blocks(0), at(1))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        with pytest.raises(TransientError, match=r"the warehouse at .* cannot be used"):
+            ledger.commit(blocks(1), at(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    again = Ledger(open_table())
+    assert again.position == at(1)
+    again.commit(blocks(1), at(2))
+    assert offsets_in(open_table()) == [0, 1]
 
 
 def test_a_table_with_rows_of_unknown_origin_is_refused(
