@@ -1,60 +1,132 @@
-"""The sink's work as a Flink job, for when one writer no longer suffices: its SQL, ready to run.
+"""The sink's work handed to a Flink job, for when one writer no longer suffices, and taken back.
 
-Columns and features are those of the tables as they are, and each topic is read from exactly where
-its table ends. Secrets are left out, with a line that says where they go.
+Handing over gives a script for Flink's SQL client: columns and features are those of the tables as
+they are, and each topic is read from exactly where its table ends. Secrets are left out, with a
+line that says where they go. From Flink's first commit on, our sink refuses to write.
+
+Taking back finds out from the rows where the job has ended, which is a prefix of each partition,
+because Flink's commits are that too, and stores it as the position to go on from.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
+from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy import make_url
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.position import Position, restore
+from sinks.lakehouse.iceberg import Append
+from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, is_handed_over, restore
 from sinks.lakehouse.properties import is_rest
+from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import DECISIONS, FEATURES, TABLES, feature_names
+from sinks.lakehouse.source import Source, name_group
+from sinks.lakehouse.tables import (
+    DECISIONS,
+    FEATURES,
+    TABLES,
+    LakeTable,
+    TableName,
+    create_table,
+    feature_names,
+)
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from pipelines.settings import LakehouseSettings, Settings
 
-_GROUP = "fraudlake-lakehouse-flink"
 
+def hand_over(settings: Settings) -> str:
+    """The script that goes on where the tables end; makes what is missing of the tables.
 
-def render_flink_job(settings: Settings) -> str:
-    """The script; SinkError if the catalog is one that Flink cannot use, or has no tables yet.
-
-    The sink must have been stopped before: what it stores afterwards would be stored twice.
+    The sink must have been stopped: what it stores afterwards would be stored twice. SinkError if
+    the catalog is one that Flink cannot share, and for whatever keeps the sink itself from going
+    on, such as records that are gone from Kafka.
     """
     lakehouse = settings.lakehouse
-    catalog_lines = _catalog(lakehouse)
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
-        values = {"namespace": lakehouse.namespace, "catalog": _options(catalog_lines)}
+    values = {"namespace": lakehouse.namespace, "catalog": _options(_catalog(lakehouse))}
+    with open_catalog(settings, writable=True) as catalog, explained(settings):
+        assert catalog is not None  # it is created where it is writable
         for one in TABLES:
-            identifier = (lakehouse.namespace, one.name)
-            if catalog is None or not catalog.table_exists(identifier):
-                msg = (
-                    f"there is no table {'.'.join(identifier)} yet; `fraudlake sink lakehouse` "
-                    "makes it"
-                )
-                raise SinkError(msg)
-            table = catalog.load_table(identifier)
-            topic = getattr(settings.kafka.topics(), one.name).name
-            values[f"{one.name}_topic"] = _topic(settings, topic, restore(table))
+            ledger = Ledger(create_table(catalog, lakehouse.namespace, one))
             columns = [column.name for column in one.columns]
-            if one is DECISIONS and feature_names(table.schema()):
-                columns.append(FEATURES)
-            values[f"{one.name}_columns"] = ", ".join(f"`{name}`" for name in columns)
             if one is DECISIONS:
-                values["features"] = _features(table)
+                values["features"] = _features(ledger.table)
+                columns += [FEATURES] if values["features"] else []
+            values[f"{one.name}_columns"] = ", ".join(f"`{name}`" for name in columns)
+            values[f"{one.name}_topic"] = _topic(settings, _settle(settings, one, ledger))
     text = resources.files(__package__).joinpath("hand_over.sql").read_text()
     return Template(text).substitute(values)
+
+
+def take_back(settings: Settings) -> dict[TableName, Position]:
+    """The tables whose position was moved to where a Flink job has ended, and the positions.
+
+    The job must have been stopped. SinkError if it still writes, or if a record is there twice.
+    """
+    moved: dict[TableName, Position] = {}
+    with open_catalog(settings, writable=True) as catalog, explained(settings):
+        assert catalog is not None
+        for one in TABLES:
+            table = create_table(catalog, settings.lakehouse.namespace, one)
+            position = restore(table)
+            if position is not None and is_handed_over(table):
+                moved[one.name] = _read_end(settings, one, position)
+                _store(table, moved[one.name])
+    return moved
+
+
+def _settle(settings: Settings, table: LakeTable, ledger: Ledger) -> Position:
+    """The position of a table, checked against Kafka; one that had none has it from now on."""
+    topic = getattr(settings.kafka.topics(), table.name).name
+    source = Source(settings.kafka, topic=topic, group=name_group(settings))
+    try:
+        source.start(ledger.position)
+        stored = ledger.position
+        position = source.position(dead_letters=0 if stored is None else stored.dead_letters)
+    finally:
+        source.close()
+    if stored is None:
+        ledger.commit([], position)
+    return position
+
+
+def _read_end(settings: Settings, table: LakeTable, position: Position) -> Position:
+    """``position`` moved behind the last row of each partition."""
+    question = (
+        "SELECT kafka_partition, max(kafka_offset) + 1, count(*) = count(DISTINCT kafka_offset) "
+        f"FROM lake.{table.name} GROUP BY 1"
+    )
+    ends = dict(position.next_offsets)
+    with open_lake(settings) as lake:
+        for partition, end, is_exact in lake.connection.execute(question).fetchall():
+            if not is_exact:
+                msg = (
+                    f"table {table.name} has records of partition {partition} twice: the Flink job "
+                    "did not begin where the sink had ended. Roll the table back to the snapshot "
+                    "before the job's first one"
+                )
+                raise SinkError(msg)
+            ends[partition] = max(ends.get(partition, 0), end)
+    return dataclasses.replace(position, next_offsets=ends)
+
+
+def _store(table: Table, position: Position) -> None:
+    append = Append(table, [], summary={SUMMARY_KEY: position.to_json()}, tag=TAG)
+    try:
+        append.commit()
+    except CommitFailedException as error:
+        append.discard()
+        name = ".".join(table.name())
+        msg = f"table {name} was written to just now. Stop the Flink job, then try again"
+        raise SinkError(msg) from error
 
 
 def _catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
@@ -99,22 +171,19 @@ def _secret(name: str) -> str:
     return f"<the value of FRAUDLAKE_LAKEHOUSE_{name}>"
 
 
-def _topic(settings: Settings, topic: str, position: Position | None) -> str:
-    start = {"scan.startup.mode": "earliest-offset"}
-    if position is not None:
-        places = (f"partition:{at},offset:{end}" for at, end in position.next_offsets.items())
-        start = {
-            "scan.startup.mode": "specific-offsets",
-            "scan.startup.specific-offsets": ";".join(places),
-        }
+def _topic(settings: Settings, position: Position) -> str:
+    places = (f"partition:{at},offset:{end}" for at, end in position.next_offsets.items())
     options = {
         "connector": "kafka",
-        "topic": topic,
+        "topic": position.topic,
         "properties.bootstrap.servers": settings.kafka.bootstrap_servers,
-        "properties.group.id": f"{_GROUP}-{settings.lakehouse.namespace}",
+        "properties.group.id": f"{name_group(settings)}.flink",
         # What the job has not committed is not there yet.
         "properties.isolation.level": "read_committed",
-        **start,
+        "scan.startup.mode": "specific-offsets",
+        "scan.startup.specific-offsets": ";".join(places),
+        # Partitions that are added later are read from their first record.
+        "scan.topic-partition-discovery.interval": "1 min",
     }
     return _options(options) + ","
 
