@@ -51,7 +51,7 @@ def hand_over(settings: Settings) -> str:
     on, such as records that are gone from Kafka.
     """
     lakehouse = settings.lakehouse
-    values = {"namespace": lakehouse.namespace, "catalog": _options(_catalog(lakehouse))}
+    values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
     with open_catalog(settings, writable=True) as catalog, explained(settings):
         assert catalog is not None  # it is created where it is writable
         for one in TABLES:
@@ -81,6 +81,49 @@ def take_back(settings: Settings) -> dict[TableName, Position]:
                 moved[one.name] = _read_end(settings, one, position)
                 _store(table, moved[one.name])
     return moved
+
+
+def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
+    """The options of the catalog for Flink, which share a warehouse with ours."""
+    options = {"type": "iceberg"}
+    uri = lakehouse.catalog_uri
+    if is_rest(lakehouse):
+        options |= {"catalog-type": "rest", "uri": uri}
+        if lakehouse.catalog_token.reveal() != "":
+            options["token"] = _secret("CATALOG_TOKEN")
+        elif lakehouse.catalog_credential.reveal() != "":
+            options["credential"] = _secret("CATALOG_CREDENTIAL")
+        if lakehouse.catalog_oauth2_uri != "":
+            options["oauth2-server-uri"] = lakehouse.catalog_oauth2_uri
+        if lakehouse.catalog_scope != "":
+            options["scope"] = lakehouse.catalog_scope
+    elif uri.startswith("postgresql"):
+        url = make_url(uri)
+        options |= {
+            "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
+            "uri": f"jdbc:postgresql://{url.host}:{url.port or 5432}/{url.database}",
+            "jdbc.user": url.username or "",
+            "jdbc.password": _secret("CATALOG_PASSWORD"),
+            "jdbc.schema-version": "V1",
+        }
+    else:
+        msg = (
+            "Flink cannot share a catalog in SQLite: set FRAUDLAKE_LAKEHOUSE_CATALOG_URI to a REST "
+            "catalog or to PostgreSQL (docs/catalogs.md says how tables move there)"
+        )
+        raise SinkError(msg)
+    if lakehouse.warehouse != "":
+        options["warehouse"] = lakehouse.warehouse
+    if lakehouse.warehouse.startswith("s3://"):
+        options["io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
+    if lakehouse.s3_endpoint != "":
+        options |= {"s3.endpoint": lakehouse.s3_endpoint, "s3.path-style-access": "true"}
+    if lakehouse.s3_region != "" or lakehouse.s3_endpoint != "":
+        options["client.region"] = lakehouse.s3_region or "us-east-1"
+    if lakehouse.s3_access_key_id != "":
+        options["s3.access-key-id"] = lakehouse.s3_access_key_id
+        options["s3.secret-access-key"] = _secret("S3_SECRET_ACCESS_KEY")
+    return options
 
 
 def _settle(settings: Settings, table: LakeTable, ledger: Ledger) -> Position:
@@ -127,44 +170,6 @@ def _store(table: Table, position: Position) -> None:
         name = ".".join(table.name())
         msg = f"table {name} was written to just now. Stop the Flink job, then try again"
         raise SinkError(msg) from error
-
-
-def _catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
-    options = {"type": "iceberg"}
-    uri = lakehouse.catalog_uri
-    if is_rest(lakehouse):
-        options |= {"catalog-type": "rest", "uri": uri}
-        if lakehouse.catalog_token.reveal() != "":
-            options["token"] = _secret("CATALOG_TOKEN")
-        elif lakehouse.catalog_credential.reveal() != "":
-            options["credential"] = _secret("CATALOG_CREDENTIAL")
-    elif uri.startswith("postgresql"):
-        url = make_url(uri)
-        options |= {
-            "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-            "uri": f"jdbc:postgresql://{url.host}:{url.port or 5432}/{url.database}",
-            "jdbc.user": url.username or "",
-            "jdbc.password": _secret("CATALOG_PASSWORD"),
-            "jdbc.schema-version": "V1",
-        }
-    else:
-        msg = (
-            "Flink cannot share a catalog in SQLite: set FRAUDLAKE_LAKEHOUSE_CATALOG_URI to a REST "
-            "catalog or to PostgreSQL (docs/catalogs.md says how tables move there)"
-        )
-        raise SinkError(msg)
-    if lakehouse.warehouse != "":
-        options["warehouse"] = lakehouse.warehouse
-    if lakehouse.warehouse.startswith("s3://"):
-        options["io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
-    if lakehouse.s3_endpoint != "":
-        options |= {"s3.endpoint": lakehouse.s3_endpoint, "s3.path-style-access": "true"}
-    if lakehouse.s3_region != "" or lakehouse.s3_endpoint != "":
-        options["client.region"] = lakehouse.s3_region or "us-east-1"
-    if lakehouse.s3_access_key_id != "":
-        options["s3.access-key-id"] = lakehouse.s3_access_key_id
-        options["s3.secret-access-key"] = _secret("S3_SECRET_ACCESS_KEY")
-    return options
 
 
 def _secret(name: str) -> str:
