@@ -111,8 +111,9 @@ def _configure_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
-    # Each request of the Elasticsearch client would be a line of its own.
-    logging.getLogger("elastic_transport").setLevel(logging.WARNING)
+    # Each request of the Elasticsearch client would be a line of its own, and each look at a table.
+    for name in ("elastic_transport", "pyiceberg"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _stop_on_signal() -> threading.Event:
