@@ -16,6 +16,7 @@ from fraudlake.deployment import (
     submit_again,
     submit_held,
 )
+from fraudlake.lake_tables import apply_tables, describe
 from fraudlake.memory import Remembered, hold_job, remembered, statement_file
 from fraudlake.old_states import clear_old_states
 from fraudlake.saved_state import newest_state
@@ -86,6 +87,8 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
         say("Flink compiles the new job, while the old one runs on")
         run_submission(settings, JOB, ["--ruleset", name, "--check"])
         check_transactions(settings)
+        for change in apply_tables(settings, ruleset=name):
+            say(describe(change))
         return _replace(settings, rest, running, name=name, build=build, say=say)
 
 

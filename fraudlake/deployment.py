@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
+from fraudlake.lake_tables import apply_tables, describe
 from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from fraudlake.priming import end_left_over, prime
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
@@ -108,6 +109,8 @@ def submit_held(
         origin = newest_state(settings) if savepoint is None else named_state(savepoint)
     check_transactions(settings)
     create_topics(settings.kafka, settings.kafka.topics().all())
+    for change in apply_tables(settings, ruleset=name):
+        say(describe(change))
     kernel = build_kernel(find_flink(settings.flink.python))
     draft = Remembered(
         job_id=uuid.uuid4().hex,

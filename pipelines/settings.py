@@ -10,7 +10,6 @@ Where a value comes from, the later one wins:
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 import typing
@@ -20,6 +19,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pipelines.catalog_faults import find_catalog_faults
 from pipelines.errors import SettingsError
+from pipelines.hints import did_you_mean
 from pipelines.topics import Topics, declare_topics
 
 if typing.TYPE_CHECKING:
@@ -30,6 +30,8 @@ CONFIG_FILE = "fraudlake.toml"
 ENDPOINTS_FILE = "endpoints.toml"
 
 StateBackend = typing.Literal["hashmap", "rocksdb"]
+PartitionBy = typing.Literal["day", "hour"]
+SortBy = typing.Literal["card", "time"]
 
 
 class Secret(str):
@@ -169,6 +171,18 @@ class LakehouseSettings:
     commit_seconds: float = 10.0
     commit_rows: int = 250_000
     commit_bytes: int = 134_217_728
+    partition_by: PartitionBy = "day"
+    """How new tables are split: hours from about 300 transactions a second on."""
+    sort_by: SortBy = "card"
+    """How compaction sorts decisions and labels: for the history of a card, or in time, which
+    takes a third less room."""
+    target_file_mb: int = 128
+    closed_after_h: int = 6
+    """A day or hour is compacted when it has ended so long ago."""
+    keep_snapshots: int = 100
+    """How many states of each table can still be asked for."""
+    sweep_after_h: int = 72
+    """A file that belongs to no snapshot is deleted when it is so old."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,12 +341,12 @@ def _unknown_names(
 ) -> list[str]:
     known = {kind.section: {item.name for item in fields(kind)} for kind in _SECTIONS}  # type: ignore[attr-defined]
     faults = [
-        f"{CONFIG_FILE}: unknown section [{section}]{_hint(section, set(known))}"
+        f"{CONFIG_FILE}: unknown section [{section}]{did_you_mean(section, set(known))}"
         for section in config
         if section not in known
     ]
     faults += [
-        f"{CONFIG_FILE}: unknown setting {section}.{name}{_hint(name, known[section])}"
+        f"{CONFIG_FILE}: unknown setting {section}.{name}{did_you_mean(name, known[section])}"
         for section, table in config.items()
         for name in table
         if section in known and name not in known[section]
@@ -342,13 +356,8 @@ def _unknown_names(
     }
     prefixes = tuple(f"FRAUDLAKE_{section.upper()}_" for section in known)
     faults += [
-        f"unknown variable {name}{_hint(name, variables)}"
+        f"unknown variable {name}{did_you_mean(name, variables)}"
         for name in environ
         if name.startswith(prefixes) and name not in variables
     ]
     return faults
-
-
-def _hint(name: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" - did you mean {near[0]}?" if near else f" (known: {', '.join(sorted(known))})"

@@ -20,6 +20,7 @@ COMMANDS = (
     "sink",
     "alerts",
     "sql",
+    "lake",
     "reconcile",
     "bench",
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraudlake.commands.bench_faults import faults
+from fraudlake.commands.bench_lake import lake
 from fraudlake.commands.bench_latency import latency
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     """Hang the commands on the application."""
     bench.command()(latency)
     bench.command()(faults)
+    bench.command()(lake)
     app.add_typer(bench)
 
 

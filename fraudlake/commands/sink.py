@@ -89,7 +89,7 @@ def take_back() -> None:
     Example: fraudlake sink take-back && fraudlake sink lakehouse
     """
     from pipelines.settings import Settings
-    from sinks.lakehouse.hand_over import take_back as move
+    from sinks.lakehouse.take_back import take_back as move
 
     moved = move(Settings.from_env())
     for name, position in moved.items():
@@ -111,7 +111,7 @@ def _configure_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
-    # Each request of the Elasticsearch client would be a line of its own, and each look at a table.
+    # Each request of the Elasticsearch client and each look at a table would be a line of its own.
     for name in ("elastic_transport", "pyiceberg"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -20,10 +20,14 @@ from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DECISIONS, FEATURE_NAME, FEATURES, MOST_FEATURES
 
 MEMORY_LIMIT = "512MB"
-# The layout of the encoder: these two pieces are where the transaction's own bytes begin and end.
+_LONGEST_SEARCH = 20
+"""So many records may be of another make before the whole block is."""
+# The layout of the encoder: between these pieces stand the texts that are cut out.
 _HEAD = b'{"decision_id":"'
 _NECK = b'","transaction":{'
 _TAIL = b'},"base_amount":'
+_FEATURES = b',"features":{'
+_SCORE = b'},"score":'
 _ID_END = len(_HEAD) + 32
 _TRANSACTION_START = _ID_END + len(_NECK) - 1
 
@@ -93,7 +97,28 @@ _SOURCE: dict[str, tuple[str, frozenset[str]]] = {
     "partition": ("UBIGINT", _COUNT),
     "offset": ("UBIGINT", _COUNT),
 }
-_NESTED = {"rules_fired": frozenset({"ARRAY"}), FEATURES: frozenset({"OBJECT"})}
+_RULES_FIRED = "rules_fired"
+_REST_KEYS = [
+    "base_amount",
+    "base_currency",
+    "score",
+    "band",
+    _RULES_FIRED,
+    "ruleset",
+    "model",
+    "is_late",
+    "is_duplicate",
+    "duplicate_of_offset",
+    "previous_transaction_id",
+    "source",
+    "decided_at",
+    "alert_id",
+]
+# No blank but in a text, and no comma without a member behind it.
+_MACRO = """CREATE TEMP MACRO is_compact(text) AS (
+    NOT contains(text, ',}') AND NOT contains(text, ',]') AND NOT contains(text, ' ')
+    AND NOT contains(text, chr(9)) AND NOT contains(text, chr(10)) AND NOT contains(text, chr(13))
+)"""
 
 
 class DecisionDecoder:
@@ -102,6 +127,7 @@ class DecisionDecoder:
     def __init__(self) -> None:
         self._connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT})
         self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute(_MACRO)
         self._query = resources.files(__package__).joinpath("decode_decisions.sql").read_text()
         self._verdicts: dict[tuple[str, str], bool] = {}
 
@@ -120,15 +146,13 @@ class DecisionDecoder:
 
     def _decode_sure(self, records: Records) -> tuple[pa.Table, set[int]] | None:
         """The rows one can be sure of, and which records they are; None if there are none."""
-        block, expected = _cut(records)
-        if block is None or expected is None:
+        expected = _first_features(records)
+        block = None if expected is None else _cut(records)
+        if expected is None or block is None:
             return None
         self._connection.register("block", block)
         try:
             found = self._connection.sql(self._query, params=_parameters(expected)).to_arrow_table()
-        except duckdb.InvalidInputException:
-            # json_valid and from_json are not quite at one about odd texts: no loss but of speed.
-            return None
         finally:
             self._connection.unregister("block")
         found = found.filter(self._judge(found))
@@ -145,7 +169,7 @@ class DecisionDecoder:
         ):
             encoded = found.column(name).combine_chunks().dictionary_encode()
             known = pa.array([self._is_right(text, members, name) for text in encoded.dictionary])
-            verdict = pc.and_(verdict, known.take(encoded.indices))
+            verdict = pc.and_(verdict, pc.fill_null(known.take(encoded.indices), False))
         doubles = [name for name, (type_, _) in _TRANSACTION.items() if type_ == "DOUBLE"]
         columns = [found.column(name) for name in doubles if name != "amount"]
         columns += found.column(FEATURES).combine_chunks().flatten()
@@ -167,59 +191,68 @@ _TRANSACTION_TYPES = [allowed for _, allowed in _TRANSACTION.values()]
 _REST_TYPES = [
     *(allowed for _, allowed in _REST.values()),
     *(allowed for _, allowed in _SOURCE.values()),
-    *_NESTED.values(),
+    frozenset({"ARRAY"}),
 ]
 
 
-def _cut(records: Records) -> tuple[pa.Table | None, list[str] | None]:
-    """The records whose layout is the encoder's, and the features of the first of them.
+def _first_features(records: Records) -> list[str] | None:
+    """The features of the first record that has usable ones: a pattern for the others."""
+    for value in records.values[:_LONGEST_SEARCH]:
+        names = None if value is None else _features_of(value)
+        if names is not None:
+            return names
+    return None
 
-    Each is cut where the transaction's own bytes begin and end. If both pieces are JSON, there was
-    only this one place to cut: the transaction is an object, and no member behind it can end with
-    the same bytes.
+
+def _cut(records: Records) -> pa.Table | None:
+    """The records whose layout is the encoder's, in pieces; None if a text of one is not UTF-8.
+
+    Each is cut where the layout says. If all pieces are JSON there was only this place to cut: the
+    transaction is an object, the features are one, and what is around them is one without them.
     """
-    at, ids, transactions, rests = [], [], [], []
+    at, ids, transactions, features, rests = [], [], [], [], []
     for index, value in enumerate(records.values):
         if (
             value is None
-            or not value.startswith(_HEAD)
+            or value[: len(_HEAD)] != _HEAD
             or value[_ID_END : _TRANSACTION_START + 1] != _NECK
         ):
             continue
-        end = value.rfind(_TAIL) + 1
-        if end <= _TRANSACTION_START:
-            continue
-        at.append(index)
-        ids.append(value[len(_HEAD) : _ID_END])
-        transactions.append(value[_TRANSACTION_START:end])
-        rests.append(b"{" + value[end + 1 :])
-    expected = _features_of(rests[0]) if rests else None
-    if expected is None:
-        return None, None
+        end = value.find(_TAIL, _TRANSACTION_START) + 1
+        start = value.find(_FEATURES, end)
+        stop = value.find(_SCORE, start) + 1
+        if 0 < end <= start < stop:
+            at.append(index)
+            ids.append(value[len(_HEAD) : _ID_END])
+            transactions.append(value[_TRANSACTION_START:end])
+            features.append(value[start + len(_FEATURES) - 1 : stop])
+            rests.append(b"{" + value[end + 1 : start + 1] + value[stop + 1 :])
     try:
         texts = [
-            pa.array(part, pa.binary()).cast(pa.string()) for part in (ids, transactions, rests)
+            pa.array(part, pa.binary()).cast(pa.string())
+            for part in (ids, transactions, features, rests)
         ]
-    except pa.ArrowInvalid:  # somewhere in there is a byte that is not UTF-8
-        return None, None
-    block = pa.table(
+    except pa.ArrowInvalid:
+        return None
+    places = pa.array(at, pa.int32())
+    return pa.table(
         {
-            "row_index": pa.array(at, pa.int32()),
+            "row_index": places,
             "decision_id": texts[0],
             "transaction": texts[1],
-            "rest": texts[2],
-            "kafka_partition": pa.array([records.partitions[index] for index in at], pa.int32()),
-            "kafka_offset": pa.array([records.offsets[index] for index in at], pa.int64()),
-            "kafka_time_us": pa.array([records.times_ms[index] * 1000 for index in at], pa.int64()),
+            "features_text": texts[2],
+            "rest": texts[3],
+            "kafka_partition": pa.array(records.partitions, pa.int32()).take(places),
+            "kafka_offset": pa.array(records.offsets, pa.int64()).take(places),
+            "kafka_time_us": pc.multiply(pa.array(records.times_ms, pa.int64()).take(places), 1000),
         }
     )
-    return block, expected
 
 
-def _features_of(rest: bytes) -> list[str] | None:
+def _features_of(value: bytes) -> list[str] | None:
     """The feature names of one record; None if it is not usable as a pattern for the others."""
     try:
-        features = json.loads(rest)["features"]
+        features = json.loads(value)["features"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if not isinstance(features, dict) or not 0 < len(features) <= MOST_FEATURES:
@@ -232,16 +265,17 @@ def _features_of(rest: bytes) -> list[str] | None:
 def _parameters(expected: list[str]) -> dict[str, Any]:
     transaction = {name: type_ for name, (type_, _) in _TRANSACTION.items()}
     rest: dict[str, Any] = {name: type_ for name, (type_, _) in _REST.items()}
-    rest["rules_fired"] = ["VARCHAR"]
+    rest[_RULES_FIRED] = ["VARCHAR"]
     rest["source"] = {name: type_ for name, (type_, _) in _SOURCE.items()}
-    rest[FEATURES] = dict.fromkeys(expected, "DOUBLE")
-    paths = [*_REST, *(f"source.{name}" for name in _SOURCE), *_NESTED]
+    paths = [*_REST, *(f"source.{name}" for name in _SOURCE), _RULES_FIRED]
     return {
         "transaction_spec": json.dumps(transaction),
         "rest_spec": json.dumps(rest),
+        "features_spec": json.dumps(dict.fromkeys(expected, "DOUBLE")),
         "transaction_paths": [f"$.{name}" for name in _TRANSACTION],
         "rest_paths": [f"$.{name}" for name in paths],
-        "features": expected,
+        "rest_keys": _REST_KEYS,
+        "features": len(expected),
     }
 
 

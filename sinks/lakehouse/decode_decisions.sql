@@ -1,28 +1,39 @@
--- Decisions from JSON text, one row for each record, and how sure one can be of it.
+-- Decisions from JSON text, one row for each record of which one can be sure, and how sure.
 --
--- block      the records, cut in two: the transaction's own text, and the rest of the decision
+-- block      the records in three pieces, because each function reads its text anew: the transaction,
+--            the features, and the rest
 -- $..._spec  the columns to take from each part, for from_json
 -- $..._paths where the members are whose JSON types must be right: from_json turns "12" into 12 and
 --            'abc' into NULL without a word
--- $features  the feature names expected, in order
+-- $rest_keys the members of a decision but for its id, transaction and features, in their order
+-- $features  how many features are expected
 --
--- The last columns are evidence: Python turns them into a verdict, once for each distinct value.
-WITH texts AS (
-    -- First, because from_json fails the whole query at the first text that is not JSON.
-    SELECT * FROM block WHERE json_valid(transaction) AND json_valid(rest)
-),
-parsed AS (
+-- TRY gives NULL for a text that fails, instead of failing the whole query. The last columns are
+-- evidence: Python turns them into a verdict, once for each distinct value.
+WITH parsed AS (
     SELECT
-        * EXCLUDE (rest),
-        from_json(transaction, $transaction_spec) AS t,
-        from_json(rest, $rest_spec) AS r,
-        json_type(transaction, $transaction_paths)::VARCHAR AS transaction_types,
-        json_type(rest, $rest_paths)::VARCHAR AS rest_types,
-        array_to_string(json_type(rest, '$.features.*'), ',') AS feature_types,
-        array_to_string(json_type(rest, '$.rules_fired[*]'), ',') AS rule_types,
-        json_keys(rest, '$.features') = $features AS has_expected_features,
-        list_unique(json_keys(transaction)) = len(json_keys(transaction)) AS has_no_repeated_member
-    FROM texts
+        * EXCLUDE (features_text, rest),
+        TRY(from_json(transaction, $transaction_spec)) AS t,
+        TRY(json_type(transaction, $transaction_paths))::VARCHAR AS transaction_types,
+        TRY(json_keys(transaction)) AS transaction_keys,
+        -- Strict: each feature that is expected is there, and once.
+        TRY(from_json_strict(features_text, $features_spec)) AS features,
+        TRY(json_type(features_text, '$.*')) AS feature_types,
+        TRY(from_json(rest, $rest_spec)) AS r,
+        TRY(json_type(rest, $rest_paths))::VARCHAR AS rest_types,
+        array_to_string(TRY(json_type(rest, '$.rules_fired[*]')), ',') AS rule_types,
+        TRY(json_keys(rest)) = $rest_keys AS has_expected_members,
+        -- DuckDB takes a comma behind the last member, and NaN, for JSON.
+        (
+            NOT contains(features_text, ',}')
+            AND is_compact(rest)
+            AND NOT contains(transaction, 'NaN') AND NOT contains(transaction, 'Infinity')
+            AND CASE
+                WHEN is_compact(transaction) THEN true
+                ELSE NOT regexp_matches(transaction, ',\s*[}\]]')
+            END
+        ) AS is_strict_json
+    FROM block
 )
 SELECT
     row_index,
@@ -35,6 +46,7 @@ SELECT
     -- Times are cut to milliseconds, as the contract says.
     epoch_us(t.event_time) - epoch_us(t.event_time) % 1000 AS event_time_us,
     TRY_CAST(t.amount AS DECIMAL(18, 4)) AS amount,
+    features,
     r.* EXCLUDE (base_amount, source, decided_at),
     TRY_CAST(r.base_amount AS DECIMAL(18, 2)) AS base_amount,
     epoch_us(r.decided_at) - epoch_us(r.decided_at) % 1000 AS decided_at_us,
@@ -44,12 +56,15 @@ SELECT
     transaction_types,
     rest_types,
     (
-        has_expected_features
-        AND has_no_repeated_member
-        AND regexp_full_match(decision_id, '[0-9a-f]{32}')
+        has_expected_members
+        AND is_strict_json
+        AND features IS NOT NULL
+        AND len(feature_types) = $features
         -- Of the names of JSON types, only those that are neither number nor null have an A or a J.
-        AND NOT contains(feature_types, 'A')
-        AND NOT contains(feature_types, 'J')
+        AND NOT contains(array_to_string(feature_types, ','), 'A')
+        AND NOT contains(array_to_string(feature_types, ','), 'J')
+        AND list_unique(transaction_keys) = len(transaction_keys)
+        AND regexp_full_match(decision_id, '[0-9a-f]{32}')
         AND regexp_full_match(rule_types, '(VARCHAR(,VARCHAR)*)?')
         -- A double tells the exact decimal unless it is large, or lies halfway between two.
         AND t.amount >= 0 AND t.amount < 1e9

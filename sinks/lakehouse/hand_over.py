@@ -1,46 +1,39 @@
-"""The sink's work handed to a Flink job, for when one writer no longer suffices, and taken back.
+"""The sink's work handed to a Flink job, for when one writer no longer suffices: its script.
 
-Handing over gives a script for Flink's SQL client: columns and features are those of the tables as
-they are, and each topic is read from exactly where its table ends. Secrets are left out, with a
-line that says where they go. From Flink's first commit on, our sink refuses to write.
-
-Taking back finds out from the rows where the job has ended, which is a prefix of each partition,
-because Flink's commits are that too, and stores it as the position to go on from.
+Columns and features are those of the tables as they are, and each topic is read from exactly where
+its table ends. Secrets are left out, with a line that says where they go. ``take_back.py`` is the
+way back.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import CommitFailedException
 from sqlalchemy import make_url
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.iceberg import Append
 from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, is_handed_over, restore
 from sinks.lakehouse.properties import is_rest
-from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
+from sinks.lakehouse.schema import apply_changes, feature_names
 from sinks.lakehouse.source import Source, name_group
 from sinks.lakehouse.tables import (
     DECISIONS,
     FEATURES,
     TABLES,
     LakeTable,
-    TableName,
-    create_table,
-    feature_names,
 )
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from pipelines.settings import LakehouseSettings, Settings
+    from sinks.lakehouse.position import (
+        Position,
+    )
 
 
 def hand_over(settings: Settings) -> str:
@@ -54,8 +47,9 @@ def hand_over(settings: Settings) -> str:
     values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
     with open_catalog(settings, writable=True) as catalog, explained(settings):
         assert catalog is not None  # it is created where it is writable
+        apply_changes(catalog, lakehouse, {})
         for one in TABLES:
-            ledger = Ledger(create_table(catalog, lakehouse.namespace, one))
+            ledger = Ledger(catalog.load_table((lakehouse.namespace, one.name)))
             columns = [column.name for column in one.columns]
             if one is DECISIONS:
                 values["features"] = _features(ledger.table)
@@ -64,23 +58,6 @@ def hand_over(settings: Settings) -> str:
             values[f"{one.name}_topic"] = _topic(settings, _settle(settings, one, ledger))
     text = resources.files(__package__).joinpath("hand_over.sql").read_text()
     return Template(text).substitute(values)
-
-
-def take_back(settings: Settings) -> dict[TableName, Position]:
-    """The tables whose position was moved to where a Flink job has ended, and the positions.
-
-    The job must have been stopped. SinkError if it still writes, or if a record is there twice.
-    """
-    moved: dict[TableName, Position] = {}
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
-        assert catalog is not None
-        for one in TABLES:
-            table = create_table(catalog, settings.lakehouse.namespace, one)
-            position = restore(table)
-            if position is not None and is_handed_over(table):
-                moved[one.name] = _read_end(settings, one, position)
-                _store(table, moved[one.name])
-    return moved
 
 
 def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
@@ -139,37 +116,6 @@ def _settle(settings: Settings, table: LakeTable, ledger: Ledger) -> Position:
     if stored is None:
         ledger.commit([], position)
     return position
-
-
-def _read_end(settings: Settings, table: LakeTable, position: Position) -> Position:
-    """``position`` moved behind the last row of each partition."""
-    question = (
-        "SELECT kafka_partition, max(kafka_offset) + 1, count(*) = count(DISTINCT kafka_offset) "
-        f"FROM lake.{table.name} GROUP BY 1"
-    )
-    ends = dict(position.next_offsets)
-    with open_lake(settings) as lake:
-        for partition, end, is_exact in lake.connection.execute(question).fetchall():
-            if not is_exact:
-                msg = (
-                    f"table {table.name} has records of partition {partition} twice: the Flink job "
-                    "did not begin where the sink had ended. Roll the table back to the snapshot "
-                    "before the job's first one"
-                )
-                raise SinkError(msg)
-            ends[partition] = max(ends.get(partition, 0), end)
-    return dataclasses.replace(position, next_offsets=ends)
-
-
-def _store(table: Table, position: Position) -> None:
-    append = Append(table, [], summary={SUMMARY_KEY: position.to_json()}, tag=TAG)
-    try:
-        append.commit()
-    except CommitFailedException as error:
-        append.discard()
-        name = ".".join(table.name())
-        msg = f"table {name} was written to just now. Stop the Flink job, then try again"
-        raise SinkError(msg) from error
 
 
 def _secret(name: str) -> str:

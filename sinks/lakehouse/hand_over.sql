@@ -2,7 +2,7 @@
 --
 -- Made by `fraudlake sink hand-over`. The statement stops, rather than leaves something out, at a
 -- record that its table cannot hold. A feature that is not listed below is not stored: make this
--- anew before you deploy a rule set that has one.
+-- anew when you deploy a rule set that has one.
 SET 'execution.runtime-mode' = 'streaming';
 SET 'execution.checkpointing.interval' = '60 s';
 SET 'table.local-time-zone' = 'UTC';
@@ -14,6 +14,7 @@ $catalog
 
 CREATE TEMPORARY TABLE decisions_topic (
     `value` STRING,
+    `kafka_topic` STRING METADATA FROM 'topic' VIRTUAL,
     `kafka_partition` INT METADATA FROM 'partition' VIRTUAL,
     `kafka_offset` BIGINT METADATA FROM 'offset' VIRTUAL,
     `kafka_time` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
@@ -24,6 +25,7 @@ $decisions_topic
 
 CREATE TEMPORARY TABLE labels_topic (
     `value` STRING,
+    `kafka_topic` STRING METADATA FROM 'topic' VIRTUAL,
     `kafka_partition` INT METADATA FROM 'partition' VIRTUAL,
     `kafka_offset` BIGINT METADATA FROM 'offset' VIRTUAL,
     `kafka_time` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
@@ -41,6 +43,7 @@ CREATE TEMPORARY TABLE dead_letters_topic (
     `partition` INT,
     `offset` BIGINT,
     `failed_at` STRING,
+    `kafka_topic` STRING METADATA FROM 'topic' VIRTUAL,
     `kafka_partition` INT METADATA FROM 'partition' VIRTUAL,
     `kafka_offset` BIGINT METADATA FROM 'offset' VIRTUAL,
     `kafka_time` TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL
@@ -97,6 +100,7 @@ SELECT
     JSON_VALUE(`value`, '$$.source.topic'),
     CAST(JSON_VALUE(`value`, '$$.source.partition') AS INT),
     CAST(JSON_VALUE(`value`, '$$.source.offset') AS BIGINT),
+    `kafka_topic`,
     `kafka_partition`,
     `kafka_offset`,
     CAST(`kafka_time` AS TIMESTAMP_LTZ(6))$features
@@ -111,8 +115,10 @@ SELECT
     JSON_VALUE(`value`, '$$.label'),
     JSON_VALUE(`value`, '$$.source'),
     JSON_VALUE(`value`, '$$.reason'),
+    JSON_VALUE(`value`, '$$.device_id'),
     CAST(CAST(REGEXP_REPLACE(REPLACE(JSON_VALUE(`value`, '$$.label_time'), 'T', ' '), '(Z|[+]00:00)$$', '') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(6)),
     `value`,
+    `kafka_topic`,
     `kafka_partition`,
     `kafka_offset`,
     CAST(`kafka_time` AS TIMESTAMP_LTZ(6))
@@ -128,6 +134,7 @@ SELECT
     `partition`,
     `offset`,
     CAST(CAST(REGEXP_REPLACE(REPLACE(`failed_at`, 'T', ' '), '(Z|[+]00:00)$$', '') AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(6)),
+    `kafka_topic`,
     `kafka_partition`,
     `kafka_offset`,
     CAST(`kafka_time` AS TIMESTAMP_LTZ(6))

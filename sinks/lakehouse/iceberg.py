@@ -2,12 +2,13 @@
 
 Kept here, and pinned by a contract test, because any version of pyiceberg may change them:
 
-- an append that meets another commit is tried again on top of it, four times by default, without
-  asking anybody. Two writers at the same position then both land their rows. ``append`` never tries
-  twice: it raises ``CommitFailedException`` and leaves the question to the caller;
+- a commit that meets another one is tried again on top of it, four times by default, without
+  asking anybody. Two writers at the same position then both land their rows. ``PreparedSnapshot``
+  never tries twice: it raises ``CommitFailedException`` and leaves the question to the caller;
 - a failed commit deletes its manifests. If it had landed after all (the answer was lost on the
-  way), that destroys the table. ``append`` leaves them in place;
-- writing data files apart from committing them has no public form;
+  way), that destroys the table. ``PreparedSnapshot`` leaves them in place;
+- writing data files apart from committing them has no public form, nor has reading a file bit by
+  bit (``data_files.py`` has what compaction needs of both);
 - requests to a REST catalog have no time-out, so that a server that has vanished would hold a sink
   for ever.
 """
@@ -16,10 +17,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    CommitStateUnknownException,
+    RESTError,
+    ValidationException,
+)
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
+from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import ancestors_of
+from pyiceberg.table.update import update_table_metadata
 from pyiceberg.table.update.snapshot import ManageSnapshots
 from requests.adapters import HTTPAdapter
+from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,10 +38,16 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.rest import RestCatalog
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
+    from pyiceberg.table.update import TableUpdate
     from requests import Response
 
 _RETRIES = "commit.retry.num-retries"
+REFUSED = (CommitFailedException, ValidationException)
+"""A commit that met another one."""
+UNSURE = (*REFUSED, CommitStateUnknownException, RESTError, SQLAlchemyError, OSError)
+"""Every way in which a catalog, or the way to it, says no or does not say anything."""
 
 
 def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
@@ -47,27 +63,55 @@ def delete_files(table: Table, files: Iterable[DataFile]) -> None:
         table.io.delete(file.file_path)
 
 
-class Append:
-    """One commit of written files, a summary and a tag together; use it once.
+class _ThriftyTransaction(Transaction):
+    """Works its metadata out once for each staged update.
+
+    pyiceberg does it at each look, some twenty times a commit, and copies every snapshot each time:
+    with a hundred snapshots that was four fifths of the whole commit.
+    """
+
+    _worked_out: tuple[TableMetadata, tuple[TableUpdate, ...], TableMetadata] | None = None
+
+    @property
+    def table_metadata(self) -> TableMetadata:
+        base, updates = self._table.metadata, self._updates
+        known = self._worked_out
+        if known is None or known[0] is not base or known[1] is not updates:
+            known = base, updates, update_table_metadata(base, updates)
+            self._worked_out = known
+        return known[2]
+
+
+class PreparedSnapshot:
+    """One commit of written files, with what it takes away, a summary and a tag; use it once.
 
     ``snapshot_id`` is known before, so that one can look for it after a commit whose answer is
-    missing.
+    missing. ValidationException if a file of ``remove`` is no longer in the table.
     """
 
     def __init__(
-        self, table: Table, files: Iterable[DataFile], *, summary: dict[str, str], tag: str
+        self,
+        table: Table,
+        *,
+        add: Iterable[DataFile],
+        remove: Iterable[DataFile] = (),
+        summary: dict[str, str],
+        tag: str | None = None,
     ) -> None:
-        self._transaction = table.transaction()
+        self._transaction = _ThriftyTransaction(table)
         update = self._transaction.update_snapshot(snapshot_properties=summary)
-        append = update.merge_append()
-        with append:
-            for file in files:
-                append.append_data_file(file)
-        self._producer = append
-        self.snapshot_id = append.snapshot_id
-        with ManageSnapshots(self._transaction) as snapshots:
-            snapshots.create_tag(self.snapshot_id, tag)
-        # In memory only: as a property of the table it would also switch off maintenance's retries.
+        gone = tuple(remove)
+        self._producer = update.overwrite() if gone else update.merge_append()
+        self.snapshot_id = self._producer.snapshot_id
+        with self._producer as producer:
+            for file in gone:
+                producer.delete_data_file(file)
+            for file in add:
+                producer.append_data_file(file)
+        if tag is not None:
+            with ManageSnapshots(self._transaction) as snapshots:
+                snapshots.create_tag(self.snapshot_id, tag)
+        # In memory only: as a property of the table it would also switch off others' retries.
         table.metadata.properties[_RETRIES] = "0"
         # Without producers there is nothing to try again, and nothing to clean up after a failure.
         self._transaction._snapshot_producers.clear()

@@ -69,19 +69,20 @@ def restore(table: Table) -> Position | None:
 
     1. The newest position on the way back from main's head: after a rollback, that of the rows
        which are left.
-    2. Else that of the tag.
+    2. Else that of the tag, unless the head is older: then the table was rolled back to before it.
     3. Else, if there are rows, SinkError: where they end is unknown.
     """
     # 1.
     for snapshot in walk_back(table):
-        position = _position_of(snapshot)
+        position = read_position(snapshot)
         if position is not None:
             return position
     # 2.
-    tagged = table.snapshot_by_name(TAG)
-    position = None if tagged is None else _position_of(tagged)
-    if position is not None:
-        return position
+    tagged, head = table.snapshot_by_name(TAG), table.current_snapshot()
+    if tagged is not None and head is not None and _age(tagged) <= _age(head):
+        position = read_position(tagged)
+        if position is not None:
+            return position
     # 3.
     if count_rows(table) != 0:
         name = ".".join(table.name())
@@ -97,11 +98,19 @@ def restore(table: Table) -> Position | None:
 def is_handed_over(table: Table) -> bool:
     """True if a Flink job has written to the table since our newest position."""
     for snapshot in walk_back(table):
-        if _position_of(snapshot) is not None:
+        if read_position(snapshot) is not None:
             return False
         if snapshot.summary is not None and _FLINK_KEY in snapshot.summary.additional_properties:
             return True
     return False
+
+
+def read_position(snapshot: Snapshot) -> Position | None:
+    """The position that a snapshot of the sink carries; None for those of others."""
+    if snapshot.summary is None:
+        return None
+    text = snapshot.summary.additional_properties.get(SUMMARY_KEY)
+    return None if text is None else Position.from_json(text)
 
 
 def count_rows(table: Table) -> int:
@@ -112,8 +121,6 @@ def count_rows(table: Table) -> int:
     return int(snapshot.summary.additional_properties.get("total-records", "0"))
 
 
-def _position_of(snapshot: Snapshot) -> Position | None:
-    if snapshot.summary is None:
-        return None
-    text = snapshot.summary.additional_properties.get(SUMMARY_KEY)
-    return None if text is None else Position.from_json(text)
+def _age(snapshot: Snapshot) -> int:
+    """Snapshots in the order in which they were made: their clocks may differ."""
+    return snapshot.sequence_number or 0

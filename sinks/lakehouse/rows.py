@@ -137,6 +137,7 @@ def _read_label(value: bytes | None) -> Row:
         "label": label.label,
         "source": label.source,
         "reason": label.reason,
+        "device_id": label.device_id,
         "label_time": _time(label.label_time_ms),
         "record": (value or b"").decode(),
     }

@@ -26,8 +26,9 @@ from sinks.lakehouse.letters import Letters
 from sinks.lakehouse.loader import Cadence, Loader
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.source import Source, name_group
-from sinks.lakehouse.tables import DECISIONS, TABLES, LakeTable, create_table
+from sinks.lakehouse.tables import DECISIONS, TABLES, LakeTable
 
 if TYPE_CHECKING:
     import threading
@@ -132,7 +133,7 @@ def _open_loader(
     opened: ExitStack,
 ) -> Loader:
     with explained(settings):
-        ledger = Ledger(create_table(catalog, settings.lakehouse.namespace, table))
+        ledger = Ledger(create_table(catalog, settings.lakehouse, table))
     topic = getattr(settings.kafka.topics(), table.name).name
     source = Source(settings.kafka, topic=topic, group=name_group(settings), accept_gap=accept_gap)
     opened.callback(source.close)

@@ -6,22 +6,21 @@ meaning or leaves is never done here. Every table carries the place of its recor
 
 The values of ``features`` are one struct with a double for each feature. A map would need no new
 column when a feature appears, but reading one feature of a million rows then costs 1.2 s of
-processor time instead of 0.02 s: see ``docs/decisions/004-features-as-struct.md``. The struct
-appears with the first features that are written and grows with every new name (``grow_features``).
+processor time instead of 0.02 s: see ``docs/decisions/004-features-as-struct.md``. Which features
+there are depends on the rule sets: ``schema.py`` adds them, and whatever else is new here.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pyiceberg.exceptions import NamespaceAlreadyExistsError, TableAlreadyExistsError
+import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import DayTransform
+from pyiceberg.transforms import DayTransform, HourTransform
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -33,25 +32,22 @@ from pyiceberg.types import (
     LongType,
     NestedField,
     StringType,
-    StructType,
     TimestamptzType,
 )
-from sqlalchemy.exc import IntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import pyarrow as pa
-    from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
+    from pipelines.settings import PartitionBy, SortBy
+
 TableName = Literal["decisions", "labels", "dead_letters"]
+KAFKA_TOPIC = "kafka_topic"
 FEATURES = "features"
 FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
 MOST_FEATURES = 1000
 
+_ROW_GROUP_LIMIT = "write.parquet.row-group-limit"
 _PROPERTIES = {
-    "format-version": "2",
     # The same size as the default level, a quarter faster to write.
     "write.parquet.compression-codec": "zstd",
     "write.parquet.compression-level": "1",
@@ -61,12 +57,14 @@ _PROPERTIES = {
     "commit.manifest-merge.enabled": "true",
     "commit.manifest.min-count-to-merge": "30",
     "history.expire.min-snapshots-to-keep": "20",
+    # Small enough that one card of a sorted file is a small part of it.
+    _ROW_GROUP_LIMIT: "32768",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column as it is first created."""
+    """One column. What is added to a table that is in use is not required: old rows have none."""
 
     name: str
     type: IcebergType
@@ -76,14 +74,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTable:
-    """One table: filled from one topic, split by the day of one of its times."""
+    """One table: filled from one topic, split by one of its times."""
 
     name: TableName
     about: str
-    day_of: str
+    time: str
+    """The column by whose day or hour it is split."""
     columns: tuple[Column, ...]
     without_metrics: tuple[str, ...] = ()
     """Long texts, whose smallest and largest value help no query."""
+    has_features: bool = False
 
     def schema(self) -> Schema:
         """The columns as Iceberg has them before the catalog gives its own field ids."""
@@ -97,14 +97,21 @@ class LakeTable:
         )
 
     def arrow_schema(self) -> pa.Schema:
-        """The columns as Arrow has them; ``features`` is not among them."""
-        return schema_to_pyarrow(self.schema(), include_field_ids=False)
+        """What a record says, as Arrow has it; ``features`` is not among it."""
+        whole = schema_to_pyarrow(self.schema(), include_field_ids=False)
+        return pa.schema([field for field in whole if field.name != KAFKA_TOPIC])
 
-    def partition_spec(self) -> PartitionSpec:
-        """Split by day."""
-        source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.day_of)
-        field = PartitionField(source, 1000, DayTransform(), f"{self.day_of}_day")
-        return PartitionSpec(field)
+    def partition_spec(self, split: PartitionBy) -> PartitionSpec:
+        """Split by day or hour."""
+        source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.time)
+        transform: DayTransform[int] | HourTransform[int]
+        transform = DayTransform() if split == "day" else HourTransform()
+        return PartitionSpec(PartitionField(source, 1000, transform, f"{self.time}_{split}"))
+
+    def sort_columns(self, order: SortBy) -> tuple[str, ...]:
+        """The columns by which compaction sorts: for the history of a card, or in time."""
+        has_card = any(column.name == "card_id" for column in self.columns)
+        return ("card_id", self.time) if order == "card" and has_card else (self.time,)
 
     def properties(self) -> dict[str, str]:
         """What is set once, when the table is created."""
@@ -133,6 +140,7 @@ def _may(name: str, type_: IcebergType, about: str) -> Column:
 
 
 _KAFKA_COLUMNS = (
+    _may(KAFKA_TOPIC, _TEXT, "Topic of this record; NULL in rows older than this column."),
     _must("kafka_partition", _INT, "Partition of this record."),
     _must("kafka_offset", _LONG, "Offset of this record."),
     _must("kafka_time", _TIME, "Kafka's time of this record."),
@@ -141,8 +149,9 @@ _KAFKA_COLUMNS = (
 DECISIONS = LakeTable(
     name="decisions",
     about="One decision for each transaction, with the features as they were.",
-    day_of="event_time",
+    time="event_time",
     without_metrics=("transaction",),
+    has_features=True,
     columns=(
         _must("decision_id", _TEXT, "Hash of the transaction's place in Kafka."),
         _must("transaction_id", _TEXT, "As the payment system gave it."),
@@ -193,7 +202,7 @@ DECISIONS = LakeTable(
 LABELS = LakeTable(
     name="labels",
     about="What transactions turned out to be, known later.",
-    day_of="label_time",
+    time="label_time",
     without_metrics=("record",),
     columns=(
         _must("transaction_id", _TEXT, "The transaction judged."),
@@ -203,6 +212,7 @@ LABELS = LakeTable(
         _must("label", _TEXT, "fraud or genuine."),
         _must("source", _TEXT, "chargeback or investigator."),
         _may("reason", _TEXT, "Why, in a word."),
+        _may("device_id", _TEXT, "The transaction's device, if it had one."),
         _must("label_time", _TIME, "When it became known."),
         _must("record", _TEXT, "The original JSON text, byte for byte."),
         *_KAFKA_COLUMNS,
@@ -211,7 +221,7 @@ LABELS = LakeTable(
 DEAD_LETTERS = LakeTable(
     name="dead_letters",
     about="Records that could not be decided, stored or indexed.",
-    day_of="failed_at",
+    time="failed_at",
     without_metrics=("original", "detail"),
     columns=(
         _must("stage", _TEXT, "decode, lakehouse or alerts."),
@@ -228,48 +238,6 @@ DEAD_LETTERS = LakeTable(
 TABLES = (DECISIONS, LABELS, DEAD_LETTERS)
 
 
-def create_table(catalog: Catalog, namespace: str, table: LakeTable) -> Table:
-    """The table, created with its namespace where it is missing. Idempotent, also when raced."""
-    identifier = (namespace, table.name)
-    if catalog.table_exists(identifier):
-        return catalog.load_table(identifier)
-    # A SQL catalog that another process was faster in says so in its own words.
-    with suppress(NamespaceAlreadyExistsError, IntegrityError):
-        catalog.create_namespace_if_not_exists(namespace)
-    try:
-        return catalog.create_table(
-            identifier,
-            schema=table.schema(),
-            partition_spec=table.partition_spec(),
-            properties=table.properties(),
-        )
-    except TableAlreadyExistsError:
-        return catalog.load_table(identifier)
-
-
-def feature_names(schema: Schema) -> list[str]:
-    """The features that the table can hold, in its own order."""
-    if FEATURES not in schema.column_names:
-        return []
-    struct = schema.find_type(FEATURES)
-    return [field.name for field in struct.fields] if isinstance(struct, StructType) else []
-
-
-def grow_features(table: Table, names: Iterable[str]) -> bool:
-    """Add a nullable double for each feature the table does not know; True if any was added.
-
-    Old rows then show NULL. This commits to the schema alone, never to rows or positions.
-    """
-    known = feature_names(table.schema())
-    missing = [name for name in names if name not in known]
-    if not missing:
-        return False
-    with table.update_schema() as update:
-        if known:
-            for name in missing:
-                update.add_column((FEATURES, name), _DOUBLE)
-        else:
-            members = (NestedField(at, name, _DOUBLE) for at, name in enumerate(missing, 1))
-            about = "What was known of card, customer, merchant and device at that time."
-            update.add_column(FEATURES, StructType(*members), doc=about)
-    return True
+def row_group_rows(table: Table) -> int:
+    """Rows of one row group of its files: the piece in which a reader can leave out rows."""
+    return int(table.properties.get(_ROW_GROUP_LIMIT, _PROPERTIES[_ROW_GROUP_LIMIT]))

@@ -24,5 +24,50 @@ SELECT
     score,
     band,
     is_late,
+    is_duplicate,
     alert_id
 FROM lake.decisions;
+
+-- One row for each day and band: alerts, and what was flagged under them.
+CREATE VIEW alerts_by_day AS
+SELECT
+    event_time::DATE AS day,
+    band,
+    count(DISTINCT alert_id) AS alerts,
+    count(*) AS decisions,
+    count(DISTINCT card_id) AS cards,
+    sum(base_amount) AS money,
+    any_value(base_currency) AS base_currency
+FROM lake.decisions
+WHERE alert_id IS NOT NULL
+GROUP BY ALL;
+
+-- Each decision with the newest label that was known at a moment (NULL: whatever is known now).
+-- What was learnt later is left out, so that an analysis of the past does not know the future. A
+-- repeat has no label: it was decided once, and counts once.
+CREATE MACRO labelled_at(moment) AS TABLE
+WITH known AS (
+    SELECT transaction_id, card_id, label, source, reason, label_time
+    FROM lake.labels
+    WHERE label_time <= coalesce(moment::TIMESTAMPTZ, 'infinity'::TIMESTAMPTZ)
+    QUALIFY row_number() OVER (
+        PARTITION BY transaction_id, card_id
+        ORDER BY label_time DESC, kafka_partition DESC, kafka_offset DESC
+    ) = 1
+)
+SELECT
+    decisions.*,
+    known.label,
+    known.label = 'fraud' AS is_fraud,
+    known.source AS label_source,
+    known.reason AS label_reason,
+    known.label_time
+FROM lake.decisions AS decisions
+LEFT JOIN known
+    ON decisions.transaction_id = known.transaction_id
+    AND decisions.card_id = known.card_id
+    AND NOT decisions.is_duplicate;
+
+-- The same at the moment that was asked for with --known-at.
+CREATE VIEW decisions_labelled AS
+FROM labelled_at(getvariable('known_at'));

@@ -25,12 +25,15 @@ from pipelines.errors import SinkError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_consumer, connect_producer, read_offsets
 from pipelines.settings import LakehouseSettings, Secret, Settings
+from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.decisions import DecisionDecoder
-from sinks.lakehouse.hand_over import hand_over, take_back
+from sinks.lakehouse.hand_over import hand_over
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.run import run
+from sinks.lakehouse.schema import apply_changes
+from sinks.lakehouse.take_back import take_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +54,11 @@ def lake(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
         lakehouse = LakehouseSettings(
             catalog_uri=address, catalog_token=Secret(TOKEN), commit_seconds=0.5
         )
-        yield dataclasses.replace(settings, lakehouse=lakehouse)
+        made = dataclasses.replace(settings, lakehouse=lakehouse)
+        with open_catalog(made, writable=True) as catalog:
+            assert catalog is not None
+            apply_changes(catalog, lakehouse, {"f1": "", "f2": ""})
+        yield made
 
 
 @contextlib.contextmanager
@@ -167,7 +174,7 @@ def read_topic(settings: Settings) -> Rows:
     decoded = decoder.decode(records)
     decoder.close()
     assert not decoded.refused
-    rows = [row for block in decoded.rows for row in block.to_pylist()]
+    rows = [row | {"kafka_topic": topic} for block in decoded.rows for row in block.to_pylist()]
     return sorted(rows, key=lambda row: (row["kafka_partition"], row["kafka_offset"]))
 
 

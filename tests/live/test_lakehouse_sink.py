@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 
+from fraudlake.lake_tables import apply_tables
 from pipelines.errors import SinkError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets
@@ -41,8 +42,11 @@ WRONG_EVERY = 100
 
 @pytest.fixture
 def lake(settings: Settings, tmp_path: Path) -> Settings:
-    """Fresh topics, and a lakehouse in a folder of this test alone."""
-    return dataclasses.replace(settings, stack=dataclasses.replace(settings.stack, home=tmp_path))
+    """Fresh topics, and tables in a folder of this test alone that know the features used here."""
+    stack = dataclasses.replace(settings.stack, home=tmp_path)
+    settings = dataclasses.replace(settings, stack=stack)
+    apply_tables(settings, ruleset="speed", more=["card_txn_count_10s"])
+    return settings
 
 
 def environment(settings: Settings) -> dict[str, str]:

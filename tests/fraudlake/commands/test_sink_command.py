@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipelines.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The sink logs to a stream that is closed behind the test: nobody else may write there."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

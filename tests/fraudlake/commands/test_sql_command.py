@@ -15,18 +15,27 @@ from typer.testing import CliRunner, Result
 
 from fraudlake.cli import app
 from pipelines.errors import FraudlakeError, SinkError
-from pipelines.settings import Settings, StackSettings
+from pipelines.settings import LakehouseSettings, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import LABELS, TABLES, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import LABELS, TABLES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Run = Callable[..., Result]
+VIEWS = {
+    "alerts_by_day",
+    "dead_letters",
+    "decisions",
+    "decisions_labelled",
+    "labels",
+    "rule_fires",
+}
 LABEL = (
     '{"transaction_id":"t%d","card_id":"c1","merchant_id":"m [1]","event_time":'
     '"2026-03-01T12:00:00Z","label":"fraud","source":"chargeback",'
@@ -55,8 +64,8 @@ def three_labels(tmp_path: Path) -> None:
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None
         for table in TABLES:
-            create_table(catalog, "fraud", table)
-        ledger = Ledger(create_table(catalog, "fraud", LABELS))
+            create_table(catalog, LakehouseSettings(), table)
+        ledger = Ledger(create_table(catalog, LakehouseSettings(), LABELS))
         ledger.commit(decode_rows(LABELS, records).rows, position)
 
 
@@ -125,11 +134,82 @@ def test_the_past_is_chosen_by_time_and_a_wrong_time_is_a_usage_error(run: Run) 
 
 
 @pytest.mark.usefixtures("three_labels")
-def test_tables_and_columns_are_listed(run: Run) -> None:
-    listed = json.loads(run("sql", "--list", "--format", "json").output)
+def test_views_and_columns_are_listed(run: Run) -> None:
+    listed = json.loads(run("sql", "--columns", "--format", "json").output)
 
-    assert {one["view"] for one in listed} == {"decisions", "labels", "dead_letters", "rule_fires"}
-    assert "fraud or genuine." in run("sql", "--list").output.replace("\n", " ")
+    assert {one["view"] for one in listed} == VIEWS
+    assert "fraud or genuine." in run("sql", "--columns").output.replace("\n", " ")
+
+
+def test_ready_questions_are_listed_with_what_they_take(run: Run) -> None:
+    listed = {
+        one["name"]: one for one in json.loads(run("sql", "--list", "--format", "json").output)
+    }
+
+    assert len(listed) == 13
+    assert listed["label_delay"]["purpose"].startswith("How long after a transaction its label")
+    (days,) = listed["label_delay"]["parameters"]
+    assert (days["name"], days["type"], days["default"]) == ("days", "integer", "365")
+    assert "card (must be given)  The card's token." in run("sql", "--list").output
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_a_ready_question_is_asked_with_what_is_set(run: Run) -> None:
+    (row,) = json.loads(
+        run("sql", "--run", "label_delay", "--set", "days=1", "--format", "json").output
+    )
+
+    assert (row["source"], row["labels"], row["p50_days"]) == (
+        "chargeback",
+        3,
+        2.5,
+    )  # from noon to midnight
+    assert "$days" in run("sql", "--run", "label_delay", "--show").output
+
+
+@pytest.mark.usefixtures("three_labels")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--run", "label_dela"), "no ready question label_dela - did you mean label_delay?"),
+        (("--run", "label_delay", "--set", "day=1"), "takes no day - did you mean days?"),
+        (("--run", "label_delay", "--set", "days=x"), "days=x: must be a whole number"),
+        (("--run", "card_timeline"), "card_timeline needs card: --set card=..."),
+    ],
+)
+def test_a_ready_question_that_is_asked_wrongly_is_explained(
+    run: Run, words: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in str(run("sql", *words).exception)
+
+
+@pytest.mark.usefixtures("three_labels")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--set", "days=1", "select 1"),
+        ("--run", "label_delay", "--set", "days"),
+        ("x", "--run", "y"),
+    ],
+)
+def test_options_that_do_not_go_together_are_usage_errors(run: Run, words: tuple[str, ...]) -> None:
+    assert run("sql", *words).exit_code == 2
+
+
+@pytest.mark.usefixtures("three_labels", "run")
+def test_a_question_may_come_from_standard_input() -> None:
+    result = CliRunner().invoke(app, ["sql", "--format", "json"], input="select 1 as one;\n")
+
+    assert json.loads(result.output) == [{"one": 1}]
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_how_a_question_is_answered_is_shown_with_the_files_of_each_table(run: Run) -> None:
+    said = run("sql", "--explain", "select count(*) from labels").output
+
+    assert "labels: 1 files" in said
+    assert "decisions: 0 files" in said
+    assert "Total Time" in said
 
 
 @pytest.mark.usefixtures("three_labels")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
+import decision_records
 import pytest
 from decision_records import collect, decision_value
 from postgres_server import Postgres, running_postgres
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
 
     from sinks.lakehouse.records import Records
 
@@ -58,3 +61,9 @@ def catalog(lake_settings: Settings) -> Iterator[Catalog]:
     with open_catalog(lake_settings, writable=True) as opened:
         assert opened is not None
         yield opened
+
+
+@pytest.fixture
+def decisions_table(catalog: Catalog) -> Callable[..., Table]:
+    """The table of decisions as it is now, with the features of DECISION and those named."""
+    return functools.partial(decision_records.decisions_table, catalog)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.schema import apply_changes, create_table, feature_names
 from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
 
 TRANSACTION: dict[str, Any] = {
     "transaction_id": "t-1",
@@ -79,3 +83,18 @@ def at(offset: int, *, dead_letters: int = 0) -> Position:
         next_offsets={0: offset, 1: 0},
         dead_letters=dead_letters,
     )
+
+
+def decisions_table(catalog: Catalog, *names: str) -> Table:
+    """The table of decisions as it is now, made where it is missing, with these features.
+
+    A new one has those of DECISION too.
+    """
+    if not catalog.table_exists("fraud.decisions"):
+        create_table(catalog, LakehouseSettings(), DECISIONS)
+        names = (*DECISION["features"], *names)
+    table = catalog.load_table("fraud.decisions")
+    missing = [name for name in names if name not in feature_names(table.schema())]
+    if missing:
+        apply_changes(catalog, LakehouseSettings(), dict.fromkeys(missing, ""))
+    return table.refresh()

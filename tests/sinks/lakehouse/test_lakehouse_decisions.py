@@ -223,6 +223,47 @@ def test_numbers_that_json_does_not_have_are_refused(
     assert [one.reason for one in decoded.refused] == ["not_json"]
 
 
+@pytest.mark.parametrize("comma", [b",}", b", }", b',"x":[1,]}', b',"x":[1 ,\t]}', b',"x":NaN}'])
+def test_a_transaction_that_only_duckdb_would_take_for_json_is_refused(
+    decoder: DecisionDecoder, decision: Build, records: Collect, comma: bytes
+) -> None:
+    wrong = decision().replace(b'"channel":"pos"}', b'"channel":"pos"' + comma)
+
+    decoded = decoder.decode(records(decision(), wrong))
+
+    assert [one.reason for one in decoded.refused] == ["not_json"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"travel_kmh":null}', b'"travel_kmh":null,}'),
+        (b'"large_amount"]', b'"large_amount",]'),
+        (b'"alert_id":null}', b'"alert_id":null,}'),
+    ],
+)
+def test_a_decision_that_only_duckdb_would_take_for_json_is_refused(
+    decoder: DecisionDecoder, decision: Build, records: Collect, old: bytes, new: bytes
+) -> None:
+    wrong = decision().replace(old, new)
+    assert wrong != decision()
+
+    decoded = decoder.decode(records(decision(), wrong))
+
+    assert [one.reason for one in decoded.refused] == ["not_json"]
+
+
+@pytest.mark.usefixtures("only_fast")
+def test_a_transaction_in_a_wide_layout_takes_the_fast_way_too(
+    decoder: DecisionDecoder, decision: Build, records: Collect
+) -> None:
+    wide = json.dumps(module_transaction(), indent=2)
+
+    (row,) = rows_of(decoder.decode(records(decision(wide))))
+
+    assert row["transaction"] == wide
+
+
 def test_of_a_repeated_member_the_last_one_counts_as_it_did_for_the_job(
     decoder: DecisionDecoder, decision: Build, records: Collect
 ) -> None:

@@ -10,8 +10,10 @@ import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 
-from sinks.lakehouse.iceberg import Append, walk_back, write_files
-from sinks.lakehouse.tables import DECISIONS, create_table
+from pipelines.settings import LakehouseSettings
+from sinks.lakehouse.iceberg import PreparedSnapshot, walk_back, write_files
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +39,7 @@ def stored(table: Table) -> list[int]:
 def test_a_plain_append_lands_on_top_of_a_commit_it_never_saw(
     open_table: Callable[[], Table],
 ) -> None:
-    """The reason for ``Append``: if this fails one day, that class may become simpler."""
+    """The reason for ``PreparedSnapshot``: if this fails one day, that class may become simpler."""
     one, other = open_table(), open_table()
     one.append(numbers(1))
     other.append(numbers(1))
@@ -47,18 +49,29 @@ def test_a_plain_append_lands_on_top_of_a_commit_it_never_saw(
 
 def test_our_append_does_not(open_table: Callable[[], Table]) -> None:
     one, other = open_table(), open_table()
-    Append(one, write_files(one, numbers(1)), summary={"at": "1"}, tag="t").commit()
+    PreparedSnapshot(one, add=write_files(one, numbers(1)), summary={"at": "1"}, tag="t").commit()
 
     with pytest.raises(CommitFailedException):
-        Append(other, write_files(other, numbers(1)), summary={"at": "1"}, tag="t").commit()
+        PreparedSnapshot(other, add=write_files(other, numbers(1)), summary={}, tag="t").commit()
 
     assert stored(open_table()) == [1]
+
+
+def test_pyiceberg_copies_all_metadata_at_each_look_and_we_do_not(
+    open_table: Callable[[], Table],
+) -> None:
+    """The reason for the transaction of our own: if the first line fails, it may go."""
+    plain = open_table().transaction()
+    assert plain.table_metadata is not plain.table_metadata
+
+    prepared = PreparedSnapshot(open_table(), add=[], summary={}, tag="t")
+    assert prepared._transaction.table_metadata is prepared._transaction.table_metadata
 
 
 def test_switching_retries_off_stays_in_memory(open_table: Callable[[], Table]) -> None:
     table = open_table()
 
-    Append(table, write_files(table, numbers(1)), summary={}, tag="t").commit()
+    PreparedSnapshot(table, add=write_files(table, numbers(1)), summary={}, tag="t").commit()
 
     assert "commit.retry.num-retries" not in open_table().properties
 
@@ -67,15 +80,15 @@ def test_a_failed_append_keeps_its_files_so_that_the_same_ones_can_be_sent_again
     open_table: Callable[[], Table],
 ) -> None:
     one, other = open_table(), open_table()
-    Append(one, write_files(one, numbers(1)), summary={}, tag="t").commit()
+    PreparedSnapshot(one, add=write_files(one, numbers(1)), summary={}, tag="t").commit()
     files = write_files(other, numbers(2))
-    failed = Append(other, files, summary={}, tag="t")
+    failed = PreparedSnapshot(other, add=files, summary={}, tag="t")
     with pytest.raises(CommitFailedException):
         failed.commit()
     failed.discard()
     other.refresh()
 
-    Append(other, files, summary={}, tag="t").commit()
+    PreparedSnapshot(other, add=files, summary={}, tag="t").commit()
 
     assert stored(open_table()) == [1, 2]
 
@@ -85,7 +98,7 @@ def test_a_commit_whose_failure_was_a_mistake_is_still_whole(
 ) -> None:
     """pyiceberg would delete the manifests here, and with them the table."""
     table = open_table()
-    append = Append(table, write_files(table, numbers(1)), summary={}, tag="t")
+    append = PreparedSnapshot(table, add=write_files(table, numbers(1)), summary={}, tag="t")
     commit = Table._do_commit
 
     def land_and_deny(self: Table, *args: object, **kwargs: object) -> None:
@@ -103,7 +116,9 @@ def test_a_commit_whose_failure_was_a_mistake_is_still_whole(
 
 def test_summary_and_tag_come_with_the_rows(open_table: Callable[[], Table]) -> None:
     table = open_table()
-    append = Append(table, write_files(table, numbers(1)), summary={"at": "7"}, tag="ours")
+    append = PreparedSnapshot(
+        table, add=write_files(table, numbers(1)), summary={"at": "7"}, tag="ours"
+    )
     append.commit()
 
     snapshot = open_table().snapshot_by_name("ours")
@@ -115,10 +130,10 @@ def test_summary_and_tag_come_with_the_rows(open_table: Callable[[], Table]) -> 
 
 
 def test_old_metadata_files_and_manifests_do_not_pile_up(catalog: Catalog) -> None:
-    table = create_table(catalog, "fraud", DECISIONS)
+    table = create_table(catalog, LakehouseSettings(), DECISIONS)
 
     for at in range(30):
-        Append(table, [], summary={"at": str(at)}, tag="t").commit()
+        PreparedSnapshot(table, add=[], summary={"at": str(at)}, tag="t").commit()
 
     folder = Path(table.location().removeprefix("file://")) / "metadata"
     assert len(list(folder.glob("*.metadata.json"))) <= 21

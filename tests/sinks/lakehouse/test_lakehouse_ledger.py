@@ -10,18 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
-from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.types import StringType
 from sqlalchemy.exc import OperationalError
 
 from pipelines.errors import SinkError, TransientError
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse import ledger as module
-from sinks.lakehouse.iceberg import Append
+from sinks.lakehouse.iceberg import PreparedSnapshot
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import DECISIONS, LABELS, create_table, feature_names
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.shaping import shape
+from sinks.lakehouse.tables import DECISIONS, LABELS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,8 +43,8 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def open_table(catalog: Catalog) -> Callable[[], Table]:
-    return lambda: create_table(catalog, "fraud", DECISIONS)
+def open_table(decisions_table: Callable[..., Table]) -> Callable[..., Table]:
+    return decisions_table
 
 
 @pytest.fixture
@@ -137,17 +140,12 @@ def test_a_foreign_commit_that_moves_no_position_is_no_fence(
     (row,) = blocks(50)
     with foreign.update_schema() as update:
         update.make_column_optional("score")
-    foreign.refresh().append(_cast(row, foreign))
+    foreign.refresh().append(shape(row, foreign, topic="elsewhere"))
 
     ledger.commit(blocks(1), at(2))
 
     assert offsets_in(open_table()) == [0, 1, 50]
     assert Ledger(open_table()).position == at(2)
-
-
-def _cast(rows: pa.Table, table: Table) -> pa.Table:
-    wanted = schema_to_pyarrow(table.schema(), include_field_ids=False)
-    return rows.select(wanted.names).cast(wanted)
 
 
 @pytest.mark.parametrize(
@@ -167,13 +165,13 @@ def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(
 ) -> None:
     ledger = Ledger(open_table())
     ledger.commit(blocks(0), at(1))
-    land = Append.commit
+    land = PreparedSnapshot.commit
 
-    def land_and_lose_the_answer(self: Append) -> None:
+    def land_and_lose_the_answer(self: PreparedSnapshot) -> None:
         land(self)
         raise error
 
-    monkeypatch.setattr(Append, "commit", land_and_lose_the_answer)
+    monkeypatch.setattr(PreparedSnapshot, "commit", land_and_lose_the_answer)
     ledger.commit(blocks(1), at(2))
     monkeypatch.undo()
     ledger.commit(blocks(2), at(3))
@@ -188,15 +186,15 @@ def test_a_commit_that_did_not_land_is_repeated_with_the_same_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ledger = Ledger(open_table())
-    land = Append.commit
+    land = PreparedSnapshot.commit
     failures = [OSError("away"), CommitStateUnknownException("away")]
 
-    def fail_first(self: Append) -> None:
+    def fail_first(self: PreparedSnapshot) -> None:
         if failures:
             raise failures.pop()
         land(self)
 
-    monkeypatch.setattr(Append, "commit", fail_first)
+    monkeypatch.setattr(PreparedSnapshot, "commit", fail_first)
     ledger.commit(blocks(0, 1), at(2))
 
     assert offsets_in(open_table()) == [0, 1]
@@ -211,10 +209,10 @@ def test_a_commit_that_lands_long_after_its_answer_was_lost_is_found(
     """It lands behind the second look at the table, before the second attempt."""
     ledger = Ledger(open_table())
     ledger.commit(blocks(0), at(1))
-    land = Append.commit
-    waiting: list[Append] = []
+    land = PreparedSnapshot.commit
+    waiting: list[PreparedSnapshot] = []
 
-    def late(self: Append) -> None:
+    def late(self: PreparedSnapshot) -> None:
         if not waiting:
             waiting.append(self)
             raise CommitStateUnknownException("no answer")
@@ -223,7 +221,7 @@ def test_a_commit_that_lands_long_after_its_answer_was_lost_is_found(
         ledger.table.metadata = known  # it landed somewhere else: nobody told this writer
         land(self)
 
-    monkeypatch.setattr(Append, "commit", late)
+    monkeypatch.setattr(PreparedSnapshot, "commit", late)
     ledger.commit(blocks(1), at(2))
     monkeypatch.undo()
     ledger.commit(blocks(2), at(3))
@@ -239,10 +237,10 @@ def test_a_catalog_that_takes_no_commit_ends_in_a_transient_error(
 ) -> None:
     ledger = Ledger(open_table())
 
-    def fail(_: Append) -> None:
+    def fail(_: PreparedSnapshot) -> None:
         raise CommitStateUnknownException("away")
 
-    monkeypatch.setattr(Append, "commit", fail)
+    monkeypatch.setattr(PreparedSnapshot, "commit", fail)
 
     with pytest.raises(TransientError, match="took no commit in 10 attempts"):
         ledger.commit(blocks(0), at(1))
@@ -282,7 +280,7 @@ def test_the_tag_keeps_the_position_when_all_our_other_snapshots_have_expired(
     Ledger(open_table()).commit(blocks(1), at(2))
     foreign = open_table()
     (row,) = blocks(50)
-    foreign.append(_cast(row, foreign))
+    foreign.append(shape(row, foreign, topic="elsewhere"))
     foreign.maintenance.expire_snapshots().older_than(
         datetime.now(UTC) + timedelta(days=1)
     ).commit()
@@ -293,24 +291,63 @@ def test_the_tag_keeps_the_position_when_all_our_other_snapshots_have_expired(
     assert restore(table) == at(2)
 
 
-def test_new_features_become_columns_and_old_rows_show_null(
-    open_table: Callable[[], Table], blocks: Callable[..., list[pa.Table]]
+def test_a_row_with_features_that_the_table_does_not_have_waits_for_them(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
 ) -> None:
     ledger = Ledger(open_table())
-    assert feature_names(ledger.table.schema()) == []
-    ledger.commit(blocks(0, features={}), at(1))
-    ledger.commit(blocks(1, features={"a": 1, "b": None}), at(2))
-    ledger.commit([*blocks(2, features={"b": 2.5}), *blocks(3, features={"c": 3, "a": 4})], at(4))
+    ledger.commit(blocks(0), at(1))
+    rows = [*blocks(1, features={"b": 2.5}), *blocks(2, features={"c": 3, "travel_kmh": 4})]
 
-    rows = sorted(open_table().scan().to_arrow().to_pylist(), key=lambda row: row["kafka_offset"])
+    with pytest.raises(TransientError, match=r"has no features\.b, .*apply --feature b`$"):
+        ledger.commit(rows, at(3))
+    open_table("b", "c")
+    Ledger(open_table()).commit(rows, at(3))
 
-    empty = {"a": None, "b": None, "c": None}
-    assert [row["features"] or empty for row in rows] == [
-        empty,
-        {"a": 1.0, "b": None, "c": None},
-        {"a": None, "b": 2.5, "c": None},
-        {"a": 4.0, "b": None, "c": 3.0},
+    stored = sorted(open_table().scan().to_arrow().to_pylist(), key=lambda row: row["kafka_offset"])
+    empty = {"card_txn_count_10s": None, "travel_kmh": None, "b": None, "c": None}
+    assert [row["features"] for row in stored] == [
+        {**empty, "card_txn_count_10s": 2.0},
+        {**empty, "b": 2.5},
+        {**empty, "c": 3.0, "travel_kmh": 4.0},
     ]
+
+
+def test_a_table_that_lost_a_column_takes_no_rows(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    with open_table().update_schema() as update:
+        update.rename_column("channel", "used_by")
+
+    with pytest.raises(TransientError, match=r"has no channel, which its rows have"):
+        Ledger(open_table()).commit(blocks(0), at(1))
+
+
+def test_a_table_that_wants_what_no_row_has_takes_no_rows(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    with open_table().update_schema(allow_incompatible_changes=True) as update:
+        update.add_column("region", StringType(), required=True)
+
+    with pytest.raises(SinkError, match=r"wants a value for column region, which no row has"):
+        Ledger(open_table()).commit(blocks(0), at(1))
+
+
+def test_a_table_that_was_dropped_is_said(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]], catalog: Catalog
+) -> None:
+    ledger = Ledger(open_table())
+    catalog.drop_table("fraud.decisions")
+
+    with pytest.raises(SinkError, match=r"table fraud\.decisions was dropped while the sink"):
+        ledger.commit(blocks(0), at(1))
+
+
+def test_every_row_names_its_topic(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    Ledger(open_table()).commit(blocks(0), at(1))
+
+    assert open_table().scan().to_arrow().column("kafka_topic").to_pylist() == ["decisions"]
 
 
 def test_progress_shows_rows_positions_and_what_is_not_there_yet(
@@ -320,7 +357,8 @@ def test_progress_shows_rows_positions_and_what_is_not_there_yet(
     catalog: Catalog,
 ) -> None:
     Ledger(open_table()).commit(blocks(0, 1), at(3, dead_letters=1))
-    create_table(catalog, "fraud", LABELS)
+    create_table(catalog, LakehouseSettings(), LABELS)
+    catalog.drop_table("fraud.dead_letters")
 
     progress = read_progress(lake_settings)
 

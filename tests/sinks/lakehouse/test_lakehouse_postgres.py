@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from decision_records import at, decision_blocks
+from decision_records import at, decision_blocks, decisions_table
 from postgres_server import PASSWORD, Postgres
 
 from fraudlake.stack.ports import choose_ports
@@ -20,11 +20,10 @@ from pipelines.errors import SinkError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse import ledger as module
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.iceberg import Append
+from sinks.lakehouse.iceberg import PreparedSnapshot
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.query import open_lake
-from sinks.lakehouse.tables import DECISIONS, create_table
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -34,6 +33,8 @@ from pipelines.settings import Settings
 from sinks.lakehouse.progress import read_progress
 print(read_progress(Settings.from_env())["decisions"].next_offsets)
 """
+
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +61,7 @@ def with_lakehouse(settings: Settings, **changes: str | Secret) -> Settings:
 
 def open_ledger(catalog: Catalog | None) -> Ledger:
     assert catalog is not None
-    return Ledger(create_table(catalog, "fraud", DECISIONS))
+    return Ledger(decisions_table(catalog, "a", "b", "c"))
 
 
 def ask(settings: Settings, question: str) -> list[tuple[object, ...]]:
@@ -96,14 +97,14 @@ def test_a_commit_that_lost_the_race_is_refused_by_the_catalog_and_leaves_no_row
         loser, winner = open_ledger(one), open_ledger(other)
         loser.commit(decision_blocks({}), at(1))
         winner = open_ledger(other)
-        land = Append.commit
+        land = PreparedSnapshot.commit
 
-        def come_first(self: Append) -> None:
-            monkeypatch.setattr(Append, "commit", land)
+        def come_first(self: PreparedSnapshot) -> None:
+            monkeypatch.setattr(PreparedSnapshot, "commit", land)
             winner.commit(decision_blocks({}, offset=1), at(2))
             land(self)
 
-        monkeypatch.setattr(Append, "commit", come_first)
+        monkeypatch.setattr(PreparedSnapshot, "commit", come_first)
         with pytest.raises(SinkError, match="another writer"):
             loser.commit(decision_blocks({}, {}, offset=1), at(3))
 

@@ -15,16 +15,19 @@ from pyiceberg.table import DataScan, FileScanTask
 from pyiceberg.types import DoubleType, LongType, StringType
 
 from pipelines.errors import SinkError, TerminalError
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.plan import plan_table
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
+    from pyiceberg.table import Table
 
     from pipelines.settings import Settings
 
@@ -39,7 +42,9 @@ def at(offset: int) -> Position:
 
 
 @pytest.fixture
-def store(catalog: Catalog, decision: Build, records: Collect) -> Callable[..., int]:
+def store(
+    decisions_table: Callable[..., Table], decision: Build, records: Collect
+) -> Callable[..., int]:
     """Store decisions in one commit; its snapshot."""
     count = 0
 
@@ -48,7 +53,8 @@ def store(catalog: Catalog, decision: Build, records: Collect) -> Callable[..., 
         values = [decision(**members) for members in changes]
         rows = decode_rows(DECISIONS, records(*values, offset=count)).rows
         count += len(changes)
-        ledger = Ledger(create_table(catalog, "fraud", DECISIONS))
+        names = {name for members in changes for name in members.get("features", {})}
+        ledger = Ledger(decisions_table(*sorted(names)))
         ledger.commit(rows, at(count))
         snapshot = ledger.table.current_snapshot()
         assert snapshot is not None
@@ -90,7 +96,7 @@ def test_each_rule_that_fired_is_a_row(lake_settings: Settings, store: Callable[
 def test_tables_without_files_have_columns_and_no_rows(
     lake_settings: Settings, catalog: Catalog
 ) -> None:
-    create_table(catalog, "fraud", DECISIONS)
+    create_table(catalog, LakehouseSettings(), DECISIONS)
 
     for view in ("decisions", "labels", "dead_letters", "rule_fires"):
         assert ask(lake_settings, f"select count(*) from {view}") == [(0,)]
@@ -164,11 +170,13 @@ def test_columns_that_were_added_dropped_or_widened_are_read_from_the_files(
     store({"features": {"a": 1}})
     table = catalog.load_table("fraud.decisions")
     with table.update_schema() as update:
-        update.delete_column("model")
         update.update_column("kafka_partition", LongType())
         update.add_column("note", StringType())
+        update.add_column(("features", "b"), DoubleType())
         update.add_column(("features", "never_written"), DoubleType())
     store({"features": {"a": 2, "b": 3}})
+    with table.refresh().update_schema() as update:
+        update.delete_column("model")
 
     names = "kafka_partition, note, features.a, features.b, features.never_written"
     rows = ask(lake_settings, f"select {names} from decisions order by kafka_offset")
@@ -217,7 +225,7 @@ def test_a_letter_that_was_written_twice_shows_once(
     other = {**letter, "offset": 5}
     values = (json.dumps(one).encode() for one in (letter, again, other))
     rows = decode_rows(DEAD_LETTERS, records(*values)).rows
-    Ledger(create_table(catalog, "fraud", DEAD_LETTERS)).commit(rows, at(3))
+    Ledger(create_table(catalog, LakehouseSettings(), DEAD_LETTERS)).commit(rows, at(3))
 
     question = "select source_offset, kafka_offset from dead_letters order by 1"
 
@@ -241,7 +249,7 @@ def test_a_letter_that_was_written_twice_shows_once(
 def test_a_wrong_question_is_one_sentence(
     lake_settings: Settings, catalog: Catalog, question: str, sentence: str
 ) -> None:
-    create_table(catalog, "fraud", DECISIONS)
+    create_table(catalog, LakehouseSettings(), DECISIONS)
 
     with pytest.raises(TerminalError, match=sentence) as caught:
         ask(lake_settings, question)
@@ -253,12 +261,20 @@ def test_every_column_is_listed_with_its_meaning_and_features_by_name(
     lake_settings: Settings, store: Callable[..., int], catalog: Catalog
 ) -> None:
     store({})
-    create_table(catalog, "fraud", LABELS)
+    create_table(catalog, LakehouseSettings(), LABELS)
 
     with open_lake(lake_settings) as lake:
         listed = {(one.view, one.name): one for one in lake.list_columns()}
 
-    assert {view for view, _ in listed} == {"decisions", "labels", "dead_letters", "rule_fires"}
+    assert {view for view, _ in listed} == {
+        "alerts_by_day",
+        "dead_letters",
+        "decisions",
+        "decisions_labelled",
+        "labels",
+        "rule_fires",
+    }
+    assert listed["decisions_labelled", "features.travel_kmh"].type == "DOUBLE"
     assert listed["decisions", "amount"].type == "DECIMAL(18,4)"
     assert listed["decisions", "features.travel_kmh"].type == "DOUBLE"
     assert listed["rule_fires", "card_id"].about == "A token, never a card number."

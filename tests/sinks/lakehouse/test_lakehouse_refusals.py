@@ -17,7 +17,8 @@ from pipelines.settings import LakehouseSettings, Secret, Settings
 from sinks.lakehouse import properties as module
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import DECISIONS, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,7 +133,7 @@ def test_a_rest_catalog_that_is_away_is_worth_another_try() -> None:
 def test_a_sqlite_catalog_that_stays_locked_is_worth_another_try(
     lake_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create_table(catalog, "fraud", DECISIONS)
+    create_table(catalog, LakehouseSettings(), DECISIONS)
     monkeypatch.setitem(module._SQLITE_OPTIONS, "timeout", "0.05")
     file = lake_settings.stack.home / "lakehouse" / "catalog.db"
     with sqlite3.connect(file) as other, open_catalog(lake_settings, writable=True) as mine:
@@ -142,7 +143,7 @@ def test_a_sqlite_catalog_that_stays_locked_is_worth_another_try(
             pytest.raises(TransientError, match="SQLite file is locked by another process"),
             explained(lake_settings),
         ):
-            create_table(mine, "other", DECISIONS)
+            create_table(mine, LakehouseSettings(namespace="other"), DECISIONS)
     other.close()
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
-from decision_records import at, decision_blocks
+from decision_records import at, decision_blocks, decisions_table
 from rest_server import POM, TOKEN, resolve_classpath, running_rest_catalog
 
 from pipelines.errors import SinkError, TransientError
@@ -16,7 +16,6 @@ from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import DECISIONS, create_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +57,7 @@ def rest(sql: Settings, address: str, **changes: str | Secret) -> Settings:
 
 def open_ledger(catalog: Catalog | None) -> Ledger:
     assert catalog is not None
-    return Ledger(create_table(catalog, "fraud", DECISIONS))
+    return Ledger(decisions_table(catalog, "a", "b", "c"))
 
 
 def ask(settings: Settings, question: str = QUESTION) -> list[tuple[object, ...]]:

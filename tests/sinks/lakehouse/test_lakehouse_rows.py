@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.types import DecimalType, TimestamptzType
 
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, TABLES, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, TABLES
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -21,7 +23,7 @@ Collect = Callable[..., Records]
 LABEL = (
     '{"transaction_id": "t1", "card_id": "c1", "merchant_id": "m1", '
     '"event_time": "2026-03-01T12:00:00Z", "label": "fraud", "source": "chargeback", '
-    '"case": 7, "label_time": "2026-03-04T00:00:00.001Z"}'
+    '"case": 7, "device_id": "d1", "label_time": "2026-03-04T00:00:00.001Z"}'
 )
 
 
@@ -39,6 +41,7 @@ def test_a_label_keeps_its_text_and_a_wrong_one_is_refused(records: Collect) -> 
         "label": "fraud",
         "source": "chargeback",
         "reason": None,
+        "device_id": "d1",
         "label_time": datetime(2026, 3, 4, 0, 0, 0, 1000, UTC),
         "record": LABEL,
         "kafka_partition": 0,
@@ -79,7 +82,7 @@ def test_tables_are_made_once_split_by_day_and_say_what_their_columns_mean(
     catalog: Catalog,
 ) -> None:
     for table in (*TABLES, *TABLES):
-        create_table(catalog, "fraud", table)
+        create_table(catalog, LakehouseSettings(), table)
 
     days = {}
     for table in TABLES:
@@ -97,7 +100,7 @@ def test_tables_are_made_once_split_by_day_and_say_what_their_columns_mean(
 
 
 def test_money_is_a_decimal_and_time_has_its_zone(catalog: Catalog) -> None:
-    schema = create_table(catalog, "fraud", DECISIONS).schema()
+    schema = create_table(catalog, LakehouseSettings(), DECISIONS).schema()
 
     assert schema.find_type("amount") == DecimalType(18, 4)
     assert schema.find_type("base_amount") == DecimalType(18, 2)

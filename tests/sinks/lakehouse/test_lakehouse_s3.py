@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from decision_records import at, decision_blocks
+from decision_records import at, decision_blocks, decisions_table
 from postgres_server import PASSWORD, Postgres
 from s3_server import BUCKET, KEY_ID, SECRET, Store, running_s3
 
@@ -20,13 +20,14 @@ from sinks.lakehouse.plan import plan_table
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.reach import describe_reach
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import DECISIONS, create_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
     from pyiceberg.table import Table
+
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def store_decisions(settings: Settings, *commits: list[pa.Table]) -> Table:
     """One commit after the other, by one ledger."""
     with open_catalog(settings, writable=True) as catalog, explained(settings):
         assert catalog is not None
-        ledger = Ledger(create_table(catalog, "fraud", DECISIONS))
+        ledger = Ledger(decisions_table(catalog, "a", "b", "n"))
         end = 0
         for blocks in commits:
             end += sum(block.num_rows for block in blocks)
@@ -114,7 +115,7 @@ def test_a_table_in_a_store_is_not_written_to_by_a_question(settings: Settings) 
         open_lake(settings) as lake,
         pytest.raises(TerminalError, match="the lakehouse is read only"),
     ):
-        lake.write("from decisions", f"s3://{BUCKET}/stolen.parquet", options="FORMAT parquet")
+        lake.write("from decisions", path=f"s3://{BUCKET}/stolen.parquet", options="FORMAT parquet")
 
 
 def test_catalog_in_postgresql_and_files_in_a_store(
@@ -155,7 +156,7 @@ def test_the_doctor_sees_catalog_and_bucket(settings: Settings, s3: Store) -> No
     assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 0"
     assert [one.partition(" ")[0] for one in s3.requests()[before:]] == ["HEAD"]
     store_decisions(settings, decision_blocks({}))
-    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 1"
+    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 3"
 
     with pytest.raises(SinkError, match="there is no bucket nowhere; create it"):
         describe_reach(with_lakehouse(settings, warehouse="s3://nowhere/lake"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from decision_records import at, decision_blocks
+from decision_records import at, decision_blocks, decisions_table
 from pyiceberg.types import DecimalType, DoubleType, LongType, StringType
 from s3_server import BUCKET, KEY_ID, SECRET, Store
 
@@ -16,7 +16,8 @@ from pipelines.settings import LakehouseSettings, Secret, Settings, StackSetting
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake
-from sinks.lakehouse.tables import DECISIONS, create_table
+from sinks.lakehouse.schema import create_table
+from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,13 +50,15 @@ def table(catalog: Catalog) -> Table:
 
 def store(catalog: Catalog) -> Table:
     """Four decisions in three commits; the features are grown by each."""
-    ledger = Ledger(create_table(catalog, "fraud", DECISIONS))
-    ledger.commit(decision_blocks({"features": {}, "base_amount": 1e9}), at(1))
-    ledger.commit(decision_blocks({"features": {"a": 1, "b": None}}, offset=1), at(2))
+    first = decision_blocks({"features": {}, "base_amount": 1e9})
+    Ledger(create_table(catalog, LakehouseSettings(), DECISIONS)).commit(first, at(1))
+    second = decision_blocks({"features": {"a": 1, "b": None}}, offset=1)
+    Ledger(decisions_table(catalog, "a", "b")).commit(second, at(2))
     more = (
         {"features": {"b": 2.5, "c": -1}, "rules_fired": []},
         {"features": {"c": 7}, "model": "m@1"},
     )
+    ledger = Ledger(decisions_table(catalog, "c"))
     ledger.commit(decision_blocks(*more, offset=2), at(4))
     return ledger.table
 
@@ -124,6 +127,7 @@ def test_a_changed_table_is_the_same_in_each_engine(
     assert in_order(ENGINES[engine](table)) == by_sql(lake_settings)
 
 
+@pytest.mark.live
 def test_polars_reads_a_store_when_it_is_told_how_to_reach_it(s3: Store, tmp_path: Path) -> None:
     lakehouse = LakehouseSettings(
         warehouse=f"s3://{BUCKET}/polars",

@@ -1,0 +1,78 @@
+"""Tables that can hold what a rule set computes: brought up before its job runs."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipelines.errors import FeaturesError
+from pipelines.features import load_features
+from pipelines.rules import load_ruleset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipelines.settings import Settings
+    from sinks.lakehouse.schema import Change
+
+NAME = r"[a-z][a-z0-9_]{0,127}"
+
+
+def apply_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) -> list[Change]:
+    """Make or bring up the tables for a rule set, and the features in ``more``; what was done.
+
+    SinkError where another tool has changed a table so that this would lose data; TransientError
+    where the catalog does not answer.
+    """
+    from sinks.lakehouse.catalog import open_catalog
+    from sinks.lakehouse.schema import apply_changes
+
+    features = features_of(ruleset, more)
+    with open_catalog(settings, writable=True) as catalog:
+        assert catalog is not None  # it is created where it is writable
+        return apply_changes(catalog, settings.lakehouse, features)
+
+
+def plan_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) -> list[Change]:
+    """What ``apply_tables`` would do; nothing is made, not even the catalog."""
+    from sinks.lakehouse.catalog import open_catalog
+    from sinks.lakehouse.schema import plan_changes, plan_everything
+
+    features = features_of(ruleset, more)
+    with open_catalog(settings, writable=False) as catalog:
+        if catalog is None:
+            return plan_everything(settings.lakehouse)
+        return plan_changes(catalog, settings.lakehouse, features)
+
+
+def features_of(ruleset: str, more: Iterable[str] = ()) -> dict[str, str]:
+    """The features that a rule set's job computes, and others, with what they mean.
+
+    RulesetError for a faulty rule set, FeaturesError for a name that no feature can have.
+    """
+    declared = load_features()
+    stages = declared.select(load_ruleset(ruleset, declared).columns)
+    found = {one.name: one.about for stage in stages for one in stage.features}
+    abouts = {one.name: one.about for one in declared.features}
+    for name in more:
+        if re.fullmatch(NAME, name) is None:
+            msg = f"{name!r} cannot be a feature's name: lower case letters, digits and _"
+            raise FeaturesError(msg)
+        found.setdefault(name, abouts.get(name, ""))
+    return found
+
+
+def describe(change: Change) -> str:
+    """A change in words."""
+    place = f"{change.table}: "
+    if change.kind == "create":
+        return f"{place}{change.value}"
+    if change.kind == "add":
+        return f"{place}column {change.name} is added ({change.type}): {change.value}"
+    if change.kind == "widen":
+        return f"{place}column {change.name} becomes {change.value}"
+    if change.kind == "describe":
+        return f"{place}column {change.name} is described: {change.value}"
+    if change.kind == "sort":
+        return f"{place}compaction sorts by {change.value}"
+    return f"{place}{change.name} = {change.value}"

@@ -1,0 +1,1 @@
+"""Asking the lakehouse from a terminal: how answers look, and the prompt."""

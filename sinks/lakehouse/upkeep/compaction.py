@@ -1,0 +1,235 @@
+"""Many small files of a closed partition into a few large ones, in the table's sort order.
+
+The rows are read bit by bit, sorted by DuckDB, which puts on disk what memory does not hold, and
+written to files of the wanted size. Then one snapshot takes the old files away and adds the new
+ones. It lands only if every old file is still there, so a second compaction, or a row that another
+engine deleted meanwhile, makes it step back; rows that the sink appends meanwhile do not. It
+carries no position of the sink and never copies one: a copy would hide a newer one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+from pyiceberg.exceptions import ValidationException
+from pyiceberg.manifest import ManifestContent
+from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
+
+from pipelines.errors import SinkError, TransientError
+from sinks.lakehouse.data_files import DataFileWriter, read_batches
+from sinks.lakehouse.iceberg import REFUSED, UNSURE, PreparedSnapshot
+from sinks.lakehouse.plan import literal, quote
+from sinks.lakehouse.tables import row_group_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.typedef import Record
+
+MEMORY_LIMIT = "512MB"
+SMALL = 0.75
+"""A file below this share of the target is small."""
+ATTEMPTS = 20
+PAUSE_SECONDS = 0.1
+SUMMARY_KEY = "fraudlake.upkeep"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """Files of one partition that will become fewer, or sorted."""
+
+    partition: Record
+    name: str
+    """Such as ``event_time_day=2026-03-01``."""
+    tasks: tuple[FileScanTask, ...]
+
+    @property
+    def rows(self) -> int:
+        """In all of its files."""
+        return sum(task.file.record_count for task in self.tasks)
+
+    @property
+    def bytes(self) -> int:
+        """Of all of its files."""
+        return sum(task.file.file_size_in_bytes for task in self.tasks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """What became of a rewrite."""
+
+    rewrite: Rewrite
+    files: int
+    bytes: int
+    seconds: float
+    is_refused: bool
+    """True: its files were changed meanwhile, so all is as before."""
+
+
+def plan_compaction(
+    table: Table, *, target_bytes: int, closed_before: datetime
+) -> tuple[Rewrite, ...]:
+    """What is worth rewriting in the partitions that ended before ``closed_before``, oldest first.
+
+    SinkError if rows were deleted by delete files, which only the engine that wrote them can merge.
+    """
+    _refuse_delete_files(table)
+    spec = table.spec()
+    (field,) = spec.fields
+    sort_order = table.metadata.default_sort_order_id
+    by_partition: dict[int, list[FileScanTask]] = defaultdict(list)
+    for task in table.scan().plan_files():
+        # Files of another partition spec stay: they cannot be written in theirs.
+        if task.file.spec_id == spec.spec_id:
+            by_partition[task.file.partition[0]].append(task)
+    rewrites = []
+    for value in sorted(by_partition):
+        if _end_of(field.transform, value) > closed_before:
+            continue
+        tasks = choose_files(by_partition[value], target_bytes, sort_order=sort_order)
+        if tasks:
+            text = field.transform.to_human_string(table.schema().find_type(field.source_id), value)
+            rewrites.append(
+                Rewrite(
+                    partition=tasks[0].file.partition,
+                    name=f"{field.name}={text}",
+                    tasks=tuple(tasks),
+                )
+            )
+    return tuple(rewrites)
+
+
+def choose_files(
+    tasks: Sequence[FileScanTask], target_bytes: int, *, sort_order: int
+) -> list[FileScanTask]:
+    """The files of one partition to rewrite: those out of order, and small ones to join.
+
+    A single small file that is in order stays, or it would be written anew for ever.
+    """
+    unsorted, small = [], []
+    for task in tasks:
+        if sort_order and task.file.sort_order_id != sort_order:
+            unsorted.append(task)
+        elif task.file.file_size_in_bytes < SMALL * target_bytes:
+            small.append(task)
+    return unsorted + small if unsorted or len(small) > 1 else []
+
+
+def rewrite_files(table: Table, rewrite: Rewrite, *, target_bytes: int) -> Rewritten:
+    """Do it. TransientError if catalog or warehouse cannot be used; then all is as before."""
+    began = time.monotonic()
+    old = [task.file for task in rewrite.tasks]
+    spec_id = table.metadata.default_spec_id
+    writer = DataFileWriter(
+        table,
+        partition=rewrite.partition,
+        folder=old[0].file_path.rpartition("/")[0],
+        target_bytes=target_bytes,
+        sort_order_id=table.metadata.default_sort_order_id or None,
+    )
+    try:
+        _write_in_order(table, rewrite.tasks, writer)
+        new = writer.finish()
+        is_done = table.refresh().metadata.default_spec_id == spec_id and _replace(table, old, new)
+    except OSError as error:
+        writer.discard()
+        msg = f"the warehouse at {table.location()} cannot be used: {error}"
+        raise TransientError(msg) from error
+    if not is_done:
+        writer.discard()
+    return Rewritten(
+        rewrite=rewrite,
+        files=len(new) if is_done else len(old),
+        bytes=sum(file.file_size_in_bytes for file in (new if is_done else old)),
+        seconds=time.monotonic() - began,
+        is_refused=not is_done,
+    )
+
+
+def _write_in_order(table: Table, tasks: Sequence[FileScanTask], writer: DataFileWriter) -> None:
+    rows = row_group_rows(table)
+    with (
+        tempfile.TemporaryDirectory(prefix="fraudlake-compaction-") as folder,
+        duckdb.connect() as connection,
+    ):
+        connection.execute(f"SET memory_limit = '{MEMORY_LIMIT}'; SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = {literal(folder)}")
+        connection.register("stored", read_batches(table, tasks))
+        ordered = connection.sql(f"SELECT * FROM stored {_order_by(table)}")
+        for batch in ordered.to_arrow_reader(rows):
+            writer.write(pa.Table.from_batches([batch]))
+
+
+def _order_by(table: Table) -> str:
+    """The table's own sort order as SQL; nothing where it has none."""
+    keys = []
+    for field in table.sort_order().fields:
+        name = table.schema().find_column_name(field.source_id)
+        if name is None or not isinstance(field.transform, IdentityTransform):
+            msg = (
+                f"table {'.'.join(table.name())} is sorted by {field}, which is not done here: "
+                "sort it by columns as they are, or compact with the engine that set this order"
+            )
+            raise SinkError(msg)
+        nulls = field.null_order.value.replace("-", " ")
+        keys.append(f"{quote(name)} {field.direction.value} {nulls}")
+    return f"ORDER BY {', '.join(keys)}" if keys else ""
+
+
+def _replace(table: Table, old: Iterable[DataFile], new: Sequence[DataFile]) -> bool:
+    """Commit on the newest state of the table; False if one of the old files is gone from it."""
+    for attempt in range(ATTEMPTS):
+        _refuse_delete_files(table)
+        try:
+            snapshot = PreparedSnapshot(
+                table, add=new, remove=old, summary={SUMMARY_KEY: "compaction"}
+            )
+        except ValidationException:
+            return False
+        try:
+            snapshot.commit()
+        except UNSURE as error:
+            time.sleep(PAUSE_SECONDS * min(attempt, 5))
+            if table.refresh().snapshot_by_id(snapshot.snapshot_id) is not None:
+                return True
+            if not isinstance(error, REFUSED):
+                # It may still land, so its files stay; if it never does, the sweep takes them.
+                msg = f"the catalog did not say whether a compaction landed: {error}"
+                raise TransientError(msg) from error
+            snapshot.discard()
+        else:
+            return True
+    return False
+
+
+def _refuse_delete_files(table: Table) -> None:
+    snapshot = table.current_snapshot()
+    if snapshot is None:
+        return
+    manifests = snapshot.manifests(table.io)
+    if any(manifest.content == ManifestContent.DELETES for manifest in manifests):
+        msg = (
+            f"another engine has deleted rows of {'.'.join(table.name())} by delete files. Compact "
+            "it with that engine first (Spark: rewrite_data_files)"
+        )
+        raise SinkError(msg)
+
+
+def _end_of(transform: object, value: int) -> datetime:
+    """When the partition of days or hours since 1970 ends."""
+    if isinstance(transform, DayTransform):
+        return _EPOCH + timedelta(days=value + 1)
+    if isinstance(transform, HourTransform):
+        return _EPOCH + timedelta(hours=value + 1)
+    msg = f"a table partitioned by {transform} cannot be compacted here: only by day or hour"
+    raise SinkError(msg)
