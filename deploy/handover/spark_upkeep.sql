@@ -4,19 +4,18 @@
 -- Each commit here carries no position, and the sink looks past it for its own. The snapshot with
 -- the newest position has a tag, so that it is never expired.
 
--- Small files into large ones, a card's decisions side by side.
+-- Small files into large ones, each sorted as the table says: a card's decisions side by side.
 CALL fraudlake.system.rewrite_data_files(
     table => 'fraud.decisions',
     strategy => 'sort',
-    sort_order => 'card_id ASC NULLS LAST, event_time ASC NULLS LAST',
     options => map(
         'min-input-files', '5',
         'target-file-size-bytes', '268435456',
         'partial-progress.enabled', 'true'
     )
 );
-CALL fraudlake.system.rewrite_data_files(table => 'fraud.labels');
-CALL fraudlake.system.rewrite_data_files(table => 'fraud.dead_letters');
+CALL fraudlake.system.rewrite_data_files(table => 'fraud.labels', strategy => 'sort');
+CALL fraudlake.system.rewrite_data_files(table => 'fraud.dead_letters', strategy => 'sort');
 
 CALL fraudlake.system.rewrite_manifests('fraud.decisions');
 

@@ -20,20 +20,13 @@ from sinks.lakehouse.properties import is_rest
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import apply_changes, feature_names
 from sinks.lakehouse.source import Source, name_group
-from sinks.lakehouse.tables import (
-    DECISIONS,
-    FEATURES,
-    TABLES,
-    LakeTable,
-)
+from sinks.lakehouse.tables import DECISIONS, FEATURES, TABLES, LakeTable
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from pipelines.settings import LakehouseSettings, Settings
-    from sinks.lakehouse.position import (
-        Position,
-    )
+    from sinks.lakehouse.position import Position
 
 
 def hand_over(settings: Settings) -> str:

@@ -214,3 +214,12 @@ def test_a_job_that_began_too_early_is_found_when_it_is_taken_back(settings: Set
 
     with pytest.raises(SinkError, match="has records of partition 0 twice"):
         take_back(settings)
+
+
+def test_rows_of_an_older_topic_hide_where_the_job_has_ended(settings: Settings) -> None:
+    """A topic that was deleted and created again begins at offset 0, below the rows it left."""
+    store(settings, decision_blocks({"features": {"a": 1}}, offset=7), 1)
+    append_by_flink(settings, decision_blocks({"features": {"a": 1}}, offset=1))
+
+    with pytest.raises(SinkError, match="rows of an older topic of this name"):
+        take_back(settings)
