@@ -1,4 +1,4 @@
-"""``fraudlake sink``: run one of the two sinks in the foreground."""
+"""``fraudlake sink``: run one of the two sinks in the foreground, or give its work away."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def register(app: typer.Typer) -> None:
     )
     group.command()(lakehouse)
     group.command()(alerts)
+    group.command()(hand_over)
+    group.command()(take_back)
     app.add_typer(group, name="sink")
 
 
@@ -65,6 +67,35 @@ def alerts() -> None:
     settings = Settings.from_env()
     _configure_logging()
     run(settings, stop=_stop_on_signal(), on_session=_mark(settings, ALERTS_SINK))
+
+
+def hand_over() -> None:
+    """Print the lakehouse sink as a script for Flink's SQL client, going on where it ended.
+
+    Stop the sink first. From the job's first commit on, the sink refuses to write. The whole way,
+    and the way back: docs/catalogs.md.
+
+    Example: fraudlake sink hand-over > lakehouse.sql
+    """
+    from pipelines.settings import Settings
+    from sinks.lakehouse.hand_over import hand_over as render
+
+    typer.echo(render(Settings.from_env()), nl=False)
+
+
+def take_back() -> None:
+    """Let the lakehouse sink go on where a Flink job has ended. Stop the job first.
+
+    Example: fraudlake sink take-back && fraudlake sink lakehouse
+    """
+    from pipelines.settings import Settings
+    from sinks.lakehouse.take_back import take_back as move
+
+    moved = move(Settings.from_env())
+    for name, position in moved.items():
+        typer.echo(f"{name}: goes on at offsets {dict(position.next_offsets)}")
+    if not moved:
+        typer.echo("nothing to take back: no Flink job has written to the tables")
 
 
 def _mark(settings: Settings, part: str) -> Callable[[bool], None]:

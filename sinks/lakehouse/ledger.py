@@ -36,7 +36,7 @@ from sinks.lakehouse.iceberg import (
     walk_back,
     write_files,
 )
-from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
+from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, is_handed_over, restore
 from sinks.lakehouse.refusals import first_line
 from sinks.lakehouse.shaping import shape
 
@@ -55,8 +55,15 @@ class Ledger:
     """A table and the position that it is known to have."""
 
     def __init__(self, table: Table) -> None:
+        """SinkError if a Flink job has taken the table over: its position is no longer its end."""
         self.table = table
         self.position = restore(table)
+        if is_handed_over(table):
+            msg = (
+                f"table {self._name} is written by a Flink job. Stop that job, then run "
+                "`fraudlake sink take-back` to go on from where it ended"
+            )
+            raise SinkError(msg)
 
     def commit(self, blocks: Sequence[pa.Table], position: Position) -> None:
         """Append the rows of ``blocks`` and move to ``position``, both or neither.

@@ -21,16 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent / "rest_catalog"
+POM = FOLDER / "pom.xml"
 BUILD_CLASSPATH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
 TOKEN = "to-the-catalog-only-7"
 
 
-def resolve_classpath(target: Path) -> str:
-    """The jars of the pom, which Maven fetches once; the test is skipped without Maven."""
+def resolve_classpath(pom: Path, target: Path) -> str:
+    """The jars of a pom, which Maven fetches once; the test is skipped without Maven."""
     maven = shutil.which("mvn")
     if maven is None:
-        pytest.skip("no Maven (mvn) to fetch the REST catalog with: `fraudlake doctor` shows how")
-    command = [maven, "-B", "-q", "-f", str(FOLDER / "pom.xml"), BUILD_CLASSPATH]
+        pytest.skip("no Maven (mvn) to fetch jars with: `fraudlake doctor` shows how to get it")
+    command = [maven, "-B", "-q", "-f", str(pom), BUILD_CLASSPATH]
     command += [f"-Dmdep.outputFile={target}", "-Dmdep.includeScope=runtime"]
     subprocess.run(command, check=True, timeout=600)
     return target.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -158,6 +159,29 @@ def test_a_restart_of_the_server_between_two_commits_is_not_noticed(
         postgres.start()
         ledger.commit(decision_blocks({}, offset=1), at(2))
 
+    assert ask(settings, "select count(*) from decisions") == [(2,)]
+
+
+def test_tables_move_from_the_default_catalog_with_the_lines_of_the_guide(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = settings.stack.home / ".fraudlake"
+    default = Settings(stack=StackSettings(home=home))
+    with open_catalog(default, writable=True) as catalog:
+        open_ledger(catalog).commit(decision_blocks({"features": {"a": 1}}), at(1))
+
+    guide = Path(__file__).parents[3] / "docs" / "catalogs.md"
+    (lines,) = re.findall(r"```python\n(# move .*?)```", guide.read_text(), re.DOTALL)
+    monkeypatch.chdir(settings.stack.home)
+    for name, value in settings.to_env().items():
+        if "_LAKEHOUSE_" in name:
+            monkeypatch.setenv(name, value)
+    exec(lines, {})
+
+    with open_catalog(settings, writable=True) as catalog:
+        ledger = open_ledger(catalog)
+        assert ledger.position == at(1)
+        ledger.commit(decision_blocks({}, offset=1), at(2))
     assert ask(settings, "select count(*) from decisions") == [(2,)]
 
 

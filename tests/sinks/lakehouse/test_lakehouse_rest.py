@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from decision_records import at, decision_blocks, decisions_table
-from rest_server import TOKEN, resolve_classpath, running_rest_catalog
+from rest_server import POM, TOKEN, resolve_classpath, running_rest_catalog
 
 from pipelines.errors import SinkError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
@@ -33,7 +33,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def classpath(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return resolve_classpath(tmp_path_factory.mktemp("rest") / "classpath")
+    return resolve_classpath(POM, tmp_path_factory.mktemp("rest") / "classpath")
 
 
 @pytest.fixture

@@ -1,0 +1,151 @@
+"""The sink's work handed to a Flink job, for when one writer no longer suffices: its script.
+
+Columns and features are those of the tables as they are, and each topic is read from exactly where
+its table ends. Secrets are left out, with a line that says where they go. ``take_back.py`` is the
+way back.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from string import Template
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from pipelines.errors import SinkError
+from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.properties import is_rest
+from sinks.lakehouse.refusals import explained
+from sinks.lakehouse.schema import apply_changes, feature_names
+from sinks.lakehouse.source import Source, name_group
+from sinks.lakehouse.tables import DECISIONS, FEATURES, TABLES, LakeTable
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+    from pipelines.settings import LakehouseSettings, Settings
+    from sinks.lakehouse.position import Position
+
+
+def hand_over(settings: Settings) -> str:
+    """The script that goes on where the tables end; makes what is missing of the tables.
+
+    The sink must have been stopped: what it stores afterwards would be stored twice. SinkError if
+    the catalog is one that Flink cannot share, and for whatever keeps the sink itself from going
+    on, such as records that are gone from Kafka.
+    """
+    lakehouse = settings.lakehouse
+    values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
+    with open_catalog(settings, writable=True) as catalog, explained(settings):
+        assert catalog is not None  # it is created where it is writable
+        apply_changes(catalog, lakehouse, {})
+        for one in TABLES:
+            ledger = Ledger(catalog.load_table((lakehouse.namespace, one.name)))
+            columns = [column.name for column in one.columns]
+            if one is DECISIONS:
+                values["features"] = _features(ledger.table)
+                columns += [FEATURES] if values["features"] else []
+            values[f"{one.name}_columns"] = ", ".join(f"`{name}`" for name in columns)
+            values[f"{one.name}_topic"] = _topic(settings, _settle(settings, one, ledger))
+    text = resources.files(__package__).joinpath("hand_over.sql").read_text()
+    return Template(text).substitute(values)
+
+
+def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
+    """The options of the catalog for Flink, which share a warehouse with ours."""
+    options = {"type": "iceberg"}
+    uri = lakehouse.catalog_uri
+    if is_rest(lakehouse):
+        options |= {"catalog-type": "rest", "uri": uri}
+        if lakehouse.catalog_token.reveal() != "":
+            options["token"] = _secret("CATALOG_TOKEN")
+        elif lakehouse.catalog_credential.reveal() != "":
+            options["credential"] = _secret("CATALOG_CREDENTIAL")
+        if lakehouse.catalog_oauth2_uri != "":
+            options["oauth2-server-uri"] = lakehouse.catalog_oauth2_uri
+        if lakehouse.catalog_scope != "":
+            options["scope"] = lakehouse.catalog_scope
+    elif uri.startswith("postgresql"):
+        url = make_url(uri)
+        options |= {
+            "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
+            "uri": f"jdbc:postgresql://{url.host}:{url.port or 5432}/{url.database}",
+            "jdbc.user": url.username or "",
+            "jdbc.password": _secret("CATALOG_PASSWORD"),
+            "jdbc.schema-version": "V1",
+        }
+    else:
+        msg = (
+            "Flink cannot share a catalog in SQLite: set FRAUDLAKE_LAKEHOUSE_CATALOG_URI to a REST "
+            "catalog or to PostgreSQL (docs/catalogs.md says how tables move there)"
+        )
+        raise SinkError(msg)
+    if lakehouse.warehouse != "":
+        options["warehouse"] = lakehouse.warehouse
+    if lakehouse.warehouse.startswith("s3://"):
+        options["io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
+    if lakehouse.s3_endpoint != "":
+        options |= {"s3.endpoint": lakehouse.s3_endpoint, "s3.path-style-access": "true"}
+    if lakehouse.s3_region != "" or lakehouse.s3_endpoint != "":
+        options["client.region"] = lakehouse.s3_region or "us-east-1"
+    if lakehouse.s3_access_key_id != "":
+        options["s3.access-key-id"] = lakehouse.s3_access_key_id
+        options["s3.secret-access-key"] = _secret("S3_SECRET_ACCESS_KEY")
+    return options
+
+
+def _settle(settings: Settings, table: LakeTable, ledger: Ledger) -> Position:
+    """The position of a table, checked against Kafka; one that had none has it from now on."""
+    topic = getattr(settings.kafka.topics(), table.name).name
+    source = Source(settings.kafka, topic=topic, group=name_group(settings))
+    try:
+        source.start(ledger.position)
+        stored = ledger.position
+        position = source.position(dead_letters=0 if stored is None else stored.dead_letters)
+    finally:
+        source.close()
+    if stored is None:
+        ledger.commit([], position)
+    return position
+
+
+def _secret(name: str) -> str:
+    return f"<the value of FRAUDLAKE_LAKEHOUSE_{name}>"
+
+
+def _topic(settings: Settings, position: Position) -> str:
+    places = (f"partition:{at},offset:{end}" for at, end in position.next_offsets.items())
+    options = {
+        "connector": "kafka",
+        "topic": position.topic,
+        "properties.bootstrap.servers": settings.kafka.bootstrap_servers,
+        "properties.group.id": f"{name_group(settings)}.flink",
+        # What the job has not committed is not there yet.
+        "properties.isolation.level": "read_committed",
+        "scan.startup.mode": "specific-offsets",
+        "scan.startup.specific-offsets": ";".join(places),
+        # Partitions that are added later are read from their first record.
+        "scan.topic-partition-discovery.interval": "1 min",
+    }
+    return _options(options) + ","
+
+
+def _features(table: Table) -> str:
+    names = feature_names(table.schema())
+    if not names:
+        return ""
+    values = ",\n".join(
+        f"        CAST(JSON_VALUE(`value`, '$.features.{name}') AS DOUBLE)" for name in names
+    )
+    types = ", ".join(f"`{name}` DOUBLE" for name in names)
+    return f",\n    CAST(ROW(\n{values}\n    ) AS ROW<{types}>)"
+
+
+def _options(options: dict[str, str]) -> str:
+    return ",\n".join(f"    {_quote(name)} = {_quote(value)}" for name, value in options.items())
+
+
+def _quote(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
