@@ -64,15 +64,17 @@ def features_of(ruleset: str, more: Iterable[str] = ()) -> dict[str, str]:
 
 def describe(change: Change) -> str:
     """A change in words."""
-    place = f"{change.table}: "
-    if change.kind == "create":
-        return f"{place}{change.value}"
-    if change.kind == "add":
-        return f"{place}column {change.name} is added ({change.type}): {change.value}"
-    if change.kind == "widen":
-        return f"{place}column {change.name} becomes {change.value}"
-    if change.kind == "describe":
-        return f"{place}column {change.name} is described: {change.value}"
-    if change.kind == "sort":
-        return f"{place}compaction sorts by {change.value}"
-    return f"{place}{change.name} = {change.value}"
+    return f"{change.table}: {_what(change)}"
+
+
+def _what(change: Change) -> str:
+    if change.members:
+        return f"features are added: {', '.join(change.members)}"
+    return {
+        "create": change.value,
+        "add": f"column {change.name} is added ({change.type}): {change.value}",
+        "widen": f"column {change.name} becomes {change.value}",
+        "describe": f"column {change.name} is described: {change.value}",
+        "sort": f"compaction sorts by {change.value}",
+        "set": f"{change.name} = {change.value}",
+    }[change.kind]

@@ -58,6 +58,13 @@ class Change:
     type: IcebergType | None = None
     """Of a column that is added or widened."""
 
+    @property
+    def members(self) -> list[str]:
+        """The names inside a struct that is added."""
+        return (
+            [field.name for field in self.type.fields] if isinstance(self.type, StructType) else []
+        )
+
 
 def plan_changes(
     catalog: Catalog, settings: LakehouseSettings, features: Mapping[str, str]

@@ -136,22 +136,32 @@ def build_decision(at: int) -> bytes:
     )
 
 
-def store_by_sink(settings: Settings, rows: int) -> None:
-    """Run our own sink until so many decisions are stored."""
+def store_by_sink(settings: Settings) -> None:
+    """Run our own sink until all records are stored."""
     stop = threading.Event()
     thread = threading.Thread(target=run, args=(settings,), kwargs={"stop": stop})
     thread.start()
     try:
-        await_rows(settings, rows)
+        await_all_stored(settings)
     finally:
         stop.set()
         thread.join(60)
 
 
-def await_rows(settings: Settings, rows: int) -> None:
+def await_all_stored(settings: Settings) -> None:
+    """Wait until each table has as many rows as its topic has records."""
+    topics = settings.kafka.topics()
+    wanted = {
+        name: sum(one.end - one.start for one in read_offsets(settings.kafka, topic.name).values())
+        for name, topic in (
+            ("decisions", topics.decisions),
+            ("labels", topics.labels),
+            ("dead_letters", topics.dead_letters),
+        )
+    }
     deadline = time.monotonic() + 120
-    while read_progress(settings)["decisions"].rows < rows:
-        assert time.monotonic() < deadline, read_progress(settings)
+    while {name: one.rows for name, one in read_progress(settings).items()} != wanted:
+        assert time.monotonic() < deadline, (wanted, read_progress(settings))
         time.sleep(0.2)
 
 
@@ -190,7 +200,7 @@ def test_a_flink_job_goes_on_where_the_sink_ends_and_the_sink_where_the_job_ends
     lake: Settings, tmp_path: Path
 ) -> None:
     produce(lake, 0, 200)
-    store_by_sink(lake, 200)
+    store_by_sink(lake)
     produce(lake, 200, 50)
 
     script = tmp_path / "lakehouse.sql"
@@ -199,9 +209,9 @@ def test_a_flink_job_goes_on_where_the_sink_ends_and_the_sink_where_the_job_ends
     text = text.replace("<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_TOKEN>", TOKEN)
     script.write_text(text.replace("'60 s'", "'3 s'"))
     with running_flink(lake, script) as job:
-        await_rows(lake, 250)
+        await_all_stored(lake)
         produce(lake, 250, 100)
-        await_rows(lake, 350)
+        await_all_stored(lake)
         with pytest.raises(SinkError, match="is written by a Flink job"):
             run(lake, stop=threading.Event())
         assert job.poll() is None
@@ -210,7 +220,7 @@ def test_a_flink_job_goes_on_where_the_sink_ends_and_the_sink_where_the_job_ends
     moved = take_back(lake)
     assert sum(moved["decisions"].next_offsets.values()) == 350
     produce(lake, 350, 50)
-    store_by_sink(lake, 400)
+    store_by_sink(lake)
 
     assert read_table(lake) == read_topic(lake)
     with open_lake(lake) as opened:

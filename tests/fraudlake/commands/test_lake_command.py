@@ -82,7 +82,7 @@ def test_tables_are_made_for_a_rule_set_and_then_are_as_they_should_be(home: Pat
     said = run("apply", "--ruleset", "speed", "--feature", "of_mine")
 
     assert "decisions: a new table, split by day\n" in said
-    assert "column features is added" in said
+    assert "features are added: " in said
     assert run("diff", "--ruleset", "speed") == "the tables are what they should be\n"
     assert "nothing was done" in run("apply", "--ruleset", "speed")
     with open_catalog(Settings.from_env(), writable=False) as catalog:
