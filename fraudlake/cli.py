@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -25,6 +27,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 register_commands(app)
+
+
+def _tell_version(is_wanted: bool) -> None:
+    if is_wanted:
+        Console().print(f"fraudlake {metadata.version('fraudlake')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Say which release this is."
+        ),
+    ] = False,
+) -> None:
+    """What stands before every command."""
+
 
 _HOMES = "FRAUDLAKE_STACK_HOME (data and logs) or FRAUDLAKE_CACHE (jars)"
 _REMEDIES: dict[int | None, str] = {

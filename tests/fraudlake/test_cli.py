@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from importlib import metadata
 
 import pytest
 
@@ -49,3 +50,13 @@ def test_a_failure_is_one_sentence(
     written = capsys.readouterr().err
     assert words in written
     assert "Traceback" not in written
+
+
+def test_the_release_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["fraudlake", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"fraudlake {metadata.version('fraudlake')}\n"
