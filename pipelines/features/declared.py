@@ -40,6 +40,7 @@ CATEGORIES = (
     "ip_address",
 )
 """The columns whose values can be told apart, in the order in which the kernel gets them."""
+ORIGIN_OF_TRAVEL = frozenset({"travel_from_latitude", "travel_from_longitude"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +67,18 @@ class Features:
         """The stages that compute the named features; names of other columns are passed over.
 
         The card's stage is always there: it finds repeats and late transactions, and keeps the
-        card's last place, so that a rule set that asks for travel later finds the right one.
+        card's last place, so that a rule set that asks for travel later finds the right one. Where
+        the card travelled from is in every plan that asks about its travel: an investigator needs
+        both ends.
         """
         wanted = frozenset(names)
         chosen = [feature for feature in self.features if feature.name in wanted]
+        if any(feature.aggregate.startswith("travel") for feature in chosen):
+            chosen = [
+                feature
+                for feature in self.features
+                if feature.name in wanted or feature.aggregate in ORIGIN_OF_TRAVEL
+            ]
         if len(chosen) > MOST_FEATURES:
             msg = f"{len(chosen)} features are asked for - at most {MOST_FEATURES} in one job"
             raise FeaturesError(msg)

@@ -69,6 +69,8 @@ AGGREGATES: Mapping[str, _Aggregate] = {
     "travel_km": _Aggregate("number", _CARD, ("place",)),
     "travel_gap_min": _Aggregate("number", _CARD, ("place",)),
     "travel_kmh": _Aggregate("number", _CARD, ("place",)),
+    "travel_from_latitude": _Aggregate("number", _CARD, ("place",)),
+    "travel_from_longitude": _Aggregate("number", _CARD, ("place",)),
     "since_last_min": _Aggregate("number", _CARD, ()),
     "attribute": _Aggregate("number", ("customer",), ("field",)),
 }

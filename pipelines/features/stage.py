@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pipelines.expressions.tree import Node
 
@@ -147,10 +147,11 @@ class Stage:
         """A key that was idle for longer is forgotten, in event time; but for what labels tell."""
         return CARD_MEMORY_MS if self.entity == "card" else self.horizon_ms
 
-    def meaning(self) -> list[Any]:
-        """What decides the values of all its features."""
+    def meaning(self, names: Collection[str]) -> list[Any]:
+        """What decides the values of the named features: those that come along decide nothing."""
         filters = [[item.name, repr(item.condition)] for item in self.filters]
-        return [[item.meaning() for item in self.features], filters, self.place_filter]
+        features = [item.meaning() for item in self.features if item.name in names]
+        return [features, filters, self.place_filter]
 
     @property
     def mixes_cards(self) -> bool:

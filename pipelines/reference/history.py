@@ -57,13 +57,15 @@ def _travel(feature: Feature, event: Event, history: Sequence[Event]) -> float |
     origin = origin_of(event, history)
     if origin is None:
         return None
-    gap_ms = event.time - origin.time
-    if feature.aggregate == "travel_gap_min":
-        return gap_ms / 60_000
-    km = haversine_km(_position(origin), _position(event))
-    if feature.aggregate == "travel_km":
-        return km
-    return km / (max(gap_ms, SHORTEST_GAP_MS) / 3_600_000)
+    start, gap_ms = _position(origin), event.time - origin.time
+    km = haversine_km(start, _position(event))
+    return {
+        "travel_from_latitude": start[0],
+        "travel_from_longitude": start[1],
+        "travel_gap_min": gap_ms / 60_000,
+        "travel_km": km,
+        "travel_kmh": km / (max(gap_ms, SHORTEST_GAP_MS) / 3_600_000),
+    }[feature.aggregate]
 
 
 def origin_of(event: Event, history: Sequence[Event]) -> Event | None:

@@ -86,7 +86,8 @@ def read_ruleset(path: Path, features: Features) -> Ruleset:
     if reader.faults:
         lines = [f"{path.name} line {line}: {fault}" for line, fault in sorted(reader.faults)]
         raise RulesetError("\n".join(dict.fromkeys(lines)))
-    meaning = [stage.meaning() for stage in features.select(ruleset.columns) if stage.features]
+    names = ruleset.columns
+    meaning = [stage.meaning(names) for stage in features.select(names) if stage.features]
     return replace(ruleset, feature_meaning=json.dumps(meaning))
 
 

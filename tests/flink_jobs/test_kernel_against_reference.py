@@ -226,7 +226,7 @@ def test_the_deviation_of_thousands_of_amounts_is_exact(kernel: Kernel) -> None:
 
 def test_a_card_that_has_calmed_down_is_exact_again(kernel: Kernel) -> None:
     """Two days after a burst no window holds a pane: the same as if the burst had been short."""
-    burst = busy_card(random.Random(4), 1500, step_ms=10)
+    burst = busy_card(random.Random(4), 600, step_ms=10)
     later = [
         Arrival(
             transaction=make_transaction(5000 + n, START + 40 * DAY + n * 60_000),

@@ -48,7 +48,13 @@ TRAVEL = tuple(
     Feature(
         name=name, entity="card", aggregate=name, kind="number", about="T", place="card_present"
     )
-    for name in ("travel_km", "travel_gap_min", "travel_kmh")
+    for name in (
+        "travel_km",
+        "travel_gap_min",
+        "travel_kmh",
+        "travel_from_latitude",
+        "travel_from_longitude",
+    )
 )
 
 

@@ -45,7 +45,8 @@ def test_classic_needs_one_stage_and_no_customers() -> None:
     assert "customer" not in statement.inserts[1]
     (card,) = plans_of(statement)
     names = [feature["name"] for feature in card["features"]]  # type: ignore[attr-defined]
-    assert names == ["card_count_10s", "travel_km", "travel_gap_min"]
+    ends = ["travel_from_latitude", "travel_from_longitude"]
+    assert names == ["card_count_10s", "travel_km", "travel_gap_min", *ends]
 
 
 def test_speed_asks_customers_before_cards() -> None:

@@ -174,6 +174,8 @@ def test_repeat_names_the_first_and_leaves_no_trace() -> None:
         "card_sum_1h": 20,
         "card_new_device": 1,
         "travel_km": None,
+        "travel_from_latitude": None,
+        "travel_from_longitude": None,
     }
 
 

@@ -18,7 +18,8 @@ TRAVEL = "travel_km travel_gap_min travel_kmh"
 
 
 def travel(*uses: Transaction) -> list[tuple[float | None, ...]]:
-    return [tuple(one.features.values()) for one in decide(*uses, features=TRAVEL)]
+    names = TRAVEL.split()
+    return [tuple(map(one.features.get, names)) for one in decide(*uses, features=TRAVEL)]
 
 
 def test_travel_is_from_the_last_place_to_this_one() -> None:
@@ -27,6 +28,16 @@ def test_travel_is_from_the_last_place_to_this_one() -> None:
     kmh = pytest.approx(BERLIN_PARIS_KM / 2, abs=0.05)
     assert travel(*uses) == [(None, None, None), (km, 120, kmh)]
     assert [one.previous_transaction_id for one in decide(*uses)] == [None, "a"]
+
+
+def test_where_the_card_travelled_from_is_known_wherever_its_travel_is() -> None:
+    uses = [use("a", 0, **BERLIN), use("b", 2 * HOUR, **PARIS), use("c", 3 * HOUR, **PARIS)]
+    origins = [
+        (one.features["travel_from_latitude"], one.features["travel_from_longitude"])
+        for one in decide(*uses, features="travel_kmh")
+    ]
+    ends = [(place["latitude"], place["longitude"]) for place in (BERLIN, PARIS)]
+    assert origins == [(None, None), *ends]
 
 
 def test_speed_counts_at_least_a_minute() -> None:
@@ -53,7 +64,7 @@ def test_late_use_does_not_travel_and_moves_no_place_back() -> None:
     decided = decide(*uses, features=TRAVEL)
     assert set(decided[1].features.values()) == {None}
     assert decided[1].previous_transaction_id is None
-    assert tuple(decided[2].features.values()) == (0, 60, 0)
+    assert tuple(map(decided[2].features.get, TRAVEL.split())) == (0, 60, 0)
     assert decided[2].previous_transaction_id == "a"
 
 

@@ -121,8 +121,8 @@ about = "D."
         "filter broken unknown column amout - did you mean amount?",
         "feature card_a: aggregate='median' must be one of count, sum, mean, stddev, min, max, "
         "rate, distinct, p95, robust_z, time_of_day_share, category_mean, fraud_share, "
-        "fraud_count, first_seen, travel_km, travel_gap_min, travel_kmh, since_last_min, "
-        "attribute - did you mean mean?",
+        "fraud_count, first_seen, travel_km, travel_gap_min, travel_kmh, travel_from_latitude, "
+        "travel_from_longitude, since_last_min, attribute - did you mean mean?",
         "feature card_b_{window}: entity='terminal' must be card or customer or merchant or "
         "device or ip for sum",
         "feature card_b_{window}: filter='spendin' must be one of broken, spending"

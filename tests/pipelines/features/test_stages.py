@@ -25,7 +25,9 @@ def test_only_what_is_named_is_planned_customer_before_card() -> None:
     assert [item.name for item in customer.features] == ["customer_max_speed_kmh"]
     assert card.entity == "card"
     # In the order of the declaration, whatever the order of the names.
-    assert [item.name for item in card.features] == ["card_sum_1h", "travel_kmh"]
+    # Travel brings where it began.
+    ends = ["travel_from_latitude", "travel_from_longitude"]
+    assert [item.name for item in card.features] == ["card_sum_1h", "travel_kmh", *ends]
     assert [item.name for item in card.filters] == ["spending", "card_present"]
 
 
@@ -58,7 +60,13 @@ def test_plans_are_the_literals_that_the_kernel_reads() -> None:
         '"filter":-1,"category":0,"exclude_current":false},'
         '{"name":"card_new_device","aggregate":"first_seen","window_ms":0,'
         '"filter":-1,"category":1,"exclude_current":false},'
-        '{"name":"travel_km","aggregate":"travel_km","window_ms":0,' + TRAVEL + "]}"
+        '{"name":"travel_km","aggregate":"travel_km","window_ms":0,' + TRAVEL + ","
+        '{"name":"travel_from_latitude","aggregate":"travel_from_latitude","window_ms":0,'
+        + TRAVEL
+        + ","
+        '{"name":"travel_from_longitude","aggregate":"travel_from_longitude","window_ms":0,'
+        + TRAVEL
+        + "]}"
     )
 
 

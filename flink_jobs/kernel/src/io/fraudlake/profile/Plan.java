@@ -33,6 +33,8 @@ final class Plan {
         TRAVEL_KM,
         TRAVEL_GAP_MIN,
         TRAVEL_KMH,
+        TRAVEL_FROM_LATITUDE,
+        TRAVEL_FROM_LONGITUDE,
         SINCE_LAST_MIN,
         FRAUD_SHARE,
         FRAUD_COUNT;

@@ -308,6 +308,8 @@ public final class ProfileKernel {
                 case TRAVEL_KM -> features[i] = km;
                 case TRAVEL_GAP_MIN -> features[i] = gapMs / 60_000.0;
                 case TRAVEL_KMH -> features[i] = Travel.kmh(km, gapMs);
+                case TRAVEL_FROM_LATITUDE -> features[i] = state.placeLatitude();
+                case TRAVEL_FROM_LONGITUDE -> features[i] = state.placeLongitude();
                 default -> { }
             }
         }
