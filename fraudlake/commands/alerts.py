@@ -1,4 +1,4 @@
-"""`fraudlake alerts`: the newest alerts, each with the sentences that explain it."""
+"""`fraudlake alerts`: the queue of alerts, one of them whole, and what people do with them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.alerts_case import add_case_verbs
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
-    from sinks.alerts.alert import Alert
-    from sinks.alerts.search import StoredAlert
+    from fraudlake.cases.payments import CardPayment
+    from pipelines.settings import Settings
+    from sinks.alerts.search import Wanted
+    from sinks.alerts.stored import StoredAlert
 
-SHORT_ID = 10
-"""So many digits of an alert's id are shown in the list; `show` takes the beginning of an id."""
-
-_app = typer.Typer(invoke_without_command=True)
+_app = typer.Typer(
+    help="The queue of alerts: list, show, assign, note, verdict; and the indices they are in.",
+    no_args_is_help=True,
+)
 
 
 class Band(StrEnum):
@@ -30,189 +33,100 @@ class Band(StrEnum):
     block = "block"
 
 
+class Status(StrEnum):
+    """Where a case stands."""
+
+    open = "open"
+    in_progress = "in_progress"
+    closed = "closed"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the documents as JSON.")]
+
+
 def register(app: typer.Typer) -> None:
     """Hang the command on the application."""
+    add_case_verbs(_app)
     app.add_typer(_app, name="alerts")
 
 
-@_app.callback()
-def alerts(
-    context: typer.Context,
+@_app.command("list")
+def list_(
+    *,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    status: Annotated[Status | None, typer.Option(help="Only cases that stand there.")] = None,
     band: Annotated[Band | None, typer.Option(help="Only alerts of this band.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the documents as one JSON list.")
-    ] = False,
+    rule: Annotated[str | None, typer.Option(help="Only where this rule fired.")] = None,
+    assignee: Annotated[str | None, typer.Option(help="Only what this person has.")] = None,
+    card: Annotated[str | None, typer.Option(help="Only alerts of this card.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the newest alerts, each with the sentences that explain it.
 
-    Example: [bold]fraudlake alerts --band block --limit 5[/bold], then
+    Example: [bold]fraudlake alerts list --status open --band block[/bold], then
     [bold]fraudlake alerts show ID[/bold] for one of them, whole.
     """
-    if context.invoked_subcommand is not None:
-        return
     from pipelines.settings import Settings
-    from sinks.alerts.search import list_alerts
+    from sinks.alerts.search import Wanted, list_alerts
 
-    settings = Settings.from_env()
-    found = list_alerts(settings, limit=limit, band=None if band is None else band.value)
+    wanted = Wanted(
+        status=None if status is None else status.value,
+        band=None if band is None else band.value,
+        rule=rule,
+        assignee=assignee,
+        card_id=card,
+    )
+    found = list_alerts(Settings.from_env(), wanted, limit=limit)
     if as_json:
         typer.echo(json.dumps([one.document for one in found], ensure_ascii=False))
         return
-    _print(_render_list(found) if found else _explain_nothing(band))
+    from fraudlake.cases.queue import render_queue
+
+    _print(render_queue(found) if found else _explain_nothing(wanted))
 
 
 @_app.command()
 def show(
     alert_id: Annotated[str, typer.Argument(metavar="ID", help="An alert's id, or its beginning.")],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the document as one JSON object.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Print one alert whole: rules, transaction, features, case.
+    """Print one alert whole: rules, journey, the card's payments around it, features, case.
 
     Example: [bold]fraudlake alerts show 3f2a9c[/bold]
     """
     from pipelines.settings import Settings
     from sinks.alerts.search import read_alert
 
-    found = read_alert(Settings.from_env(), alert_id)
+    settings = Settings.from_env()
+    found = read_alert(settings, alert_id)
     if as_json:
         typer.echo(json.dumps(found.document, ensure_ascii=False))
         return
-    for part in _render_alert(found):
+    from fraudlake.cases.sheet import render_sheet
+
+    for part in render_sheet(found, _timeline(settings, found)):
         _print(part)
+
+
+def _timeline(settings: Settings, alert: StoredAlert) -> Sequence[CardPayment] | str:
+    """The card's payments; a sentence when the lakehouse cannot tell: the rest is still shown."""
+    from fraudlake.cases.payments import read_timeline
+    from pipelines.errors import SinkError, TransientError
+
+    try:
+        found = read_timeline(settings, alert)
+    except (SinkError, TransientError) as error:
+        return f"The card's payments are not shown: {error}"
+    return found or "The card's payments are not in the lakehouse yet."
+
+
+def _explain_nothing(wanted: Wanted) -> str:
+    if wanted.query()["bool"]["filter"]:
+        return "No alert is like that. Without filters: `fraudlake alerts list`."
+    return "No alerts yet. Send transactions with `fraudlake produce`."
 
 
 def _print(part: RenderableType) -> None:
     from rich.console import Console
 
     Console(highlight=False, emoji=False).print(part)
-
-
-def _explain_nothing(band: Band | None) -> str:
-    kind = "" if band is None else f" of band {band.value}"
-    return f"No alerts{kind} yet. Send transactions with `fraudlake produce`."
-
-
-def _render_list(found: Sequence[StoredAlert]) -> RenderableType:
-    """Three columns, three lines to an alert: what a narrow terminal can still show whole."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.HORIZONTALS, show_lines=True, pad_edge=False, expand=True)
-    table.add_column("opened UTC · card", min_width=19, max_width=24, overflow="fold")
-    table.add_column("at risk", justify="right", min_width=14, no_wrap=True)
-    table.add_column("why", ratio=1, overflow="fold")
-    for one in found:
-        alert = one.alert
-        what = Text.assemble(
-            (_write_time(alert.opened_at), "bold"),
-            f"\n{alert.card_id}\n",
-            (alert.alert_id[:SHORT_ID], "dim"),
-        )
-        risk = Text.assemble(
-            (_write_money(alert.money_at_risk, alert.base_currency), "bold"),
-            "\n",
-            (f"{alert.band} {alert.score:g}", _style(alert.band)),
-            (f"\n{_count(alert.decisions, 'payment')}", "dim"),
-        )
-        table.add_row(what, risk, Text("\n".join(rule.because for rule in alert.rules)))
-    return table
-
-
-def _render_alert(found: StoredAlert) -> list[RenderableType]:
-    alert = found.alert
-    return [
-        _render_head(found),
-        "",
-        _render_rules(alert),
-        "",
-        _render_pairs("latest transaction", _write_sent(alert.latest.transaction)),
-        "",
-        _render_pairs("features at that moment", _write_features(alert.latest.features)),
-    ]
-
-
-def _render_head(found: StoredAlert) -> RenderableType:
-    from rich.panel import Panel
-    from rich.text import Text
-
-    alert = found.alert
-    assignee = "nobody" if found.assignee is None else found.assignee
-    money = _write_money(alert.money_at_risk, alert.base_currency)
-    text = Text.assemble(
-        (f"{alert.band} {alert.score:g}", _style(alert.band)),
-        f"  {money} at risk in {_count(alert.decisions, 'payment')}",
-        f"\ncard {alert.card_id} of customer {alert.customer_id}",
-        f"\nopened {_write_time(alert.opened_at)} by transaction {alert.opening.transaction_id}",
-        f"\nlatest {_write_time(alert.updated_at)}, revision {alert.sequence}",
-        f"\nrules {alert.ruleset}",
-        f"\ncase {found.status}, assigned to {assignee}",
-    )
-    return Panel(text, title=f"alert {alert.alert_id}", title_align="left")
-
-
-def _render_rules(alert: Alert) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("rule", overflow="fold")
-    for name in ("weight", "observed", "limit"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("because", overflow="fold")
-    for rule in alert.rules:
-        numbers = (rule.weight, rule.observed, rule.limit)
-        table.add_row(rule.id, *map(_write_number, numbers), Text(rule.because))
-    return table
-
-
-def _render_pairs(title: str, pairs: Mapping[str, str]) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(title)
-    table.add_column("", overflow="fold")
-    for name, value in pairs.items():
-        table.add_row(Text(name), Text(value))
-    return table
-
-
-def _write_sent(transaction: Mapping[str, object]) -> dict[str, str]:
-    """The transaction's fields as they were sent."""
-    return {
-        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in transaction.items()
-        if value is not None
-    }
-
-
-def _write_features(features: Mapping[str, float | None]) -> dict[str, str]:
-    return {name: _write_number(value) for name, value in features.items() if value is not None}
-
-
-def _write_number(number: float | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number:,.2f}".rstrip("0").rstrip(".")
-
-
-def _write_money(amount: float, currency: str) -> str:
-    return f"{amount:,.2f} {currency}"
-
-
-def _write_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _style(band: str) -> str:
-    return "bold red" if band == "block" else "bold yellow"

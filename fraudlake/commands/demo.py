@@ -97,7 +97,7 @@ def _show_next_steps(console: Console, settings: Settings, *, stays: bool) -> No
     else:
         console.print("Keep the servers with `KEEP=1 make demo` (or `fraudlake up`), then:")
     for command, about in (
-        ("fraudlake alerts", "the newest alerts, each with the sentence that explains it"),
+        ("fraudlake alerts list", "the newest alerts, each with the sentence that explains it"),
         ('fraudlake sql "select band, count(*) from decisions group by 1"', "history by SQL"),
         ("fraudlake produce --duration 1m", "more traffic"),
         ("fraudlake rules list", "the rules; docs/rules.md says how to write your own"),

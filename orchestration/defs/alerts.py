@@ -21,7 +21,7 @@ from orchestration.resources import AlertIndex
         "Materialize it to put the index template and the search alias in place, and to count. "
         "The monthly indices are made by the sink, each with its first alert."
     ),
-    metadata={"written by": "fraudlake sink alerts", "command": "fraudlake alerts"},
+    metadata={"written by": "fraudlake sink alerts", "command": "fraudlake alerts list"},
     retry_policy=PATIENCE,
 )
 def fraud_alerts(alert_index: dg.ResourceParam[AlertIndex]) -> dg.MaterializeResult[None]:

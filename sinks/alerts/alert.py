@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HASH = re.compile(r"[0-9a-f]{32}")
 _JSON_NAMES = {str: "text", int: "a whole number", list: "a list", dict: "an object"}
-_Kind = TypeVar("_Kind", str, int)
+_Kind = TypeVar("_Kind", str, int, list[object])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class LatestDecision:
     transaction: Mapping[str, object]
     base_amount: float
     features: Mapping[str, float | None]
+    rules_fired: tuple[str, ...]
     is_late: bool
     previous_transaction_id: str | None
     decided_at: datetime
@@ -79,8 +80,6 @@ class Alert:
     rules: tuple[FiredRule, ...]
     opening: OpeningDecision
     latest: LatestDecision
-    original: str
-    """The record's value, as text."""
 
 
 def parse_alert(value: bytes | None) -> Alert:
@@ -112,7 +111,6 @@ def parse_alert(value: bytes | None) -> Alert:
         rules=_rules(content),
         opening=_opening(_object(content, "opening")),
         latest=_latest(_object(content, "latest")),
-        original=value.decode(),
     )
 
 
@@ -155,6 +153,7 @@ def _latest(content: Mapping[str, object]) -> LatestDecision:
         transaction=transaction,
         base_amount=_number(content, "base_amount"),
         features={name: _number_or_none(name, value) for name, value in features.items()},
+        rules_fired=tuple(map(str, _typed(content, "rules_fired", list))),
         is_late=content.get("is_late") is True,
         previous_transaction_id=previous,
         decided_at=_time(content, "decided_at"),

@@ -53,11 +53,18 @@ def connect(settings: ElasticsearchSettings) -> Elasticsearch:
 
 
 @contextmanager
-def translate_errors(settings: ElasticsearchSettings) -> Iterator[None]:
-    """Errors of the client, raised inside, leave as TransientError or SinkError."""
+def translate_errors(
+    settings: ElasticsearchSettings, *, passing: type[ApiError] | None = None
+) -> Iterator[None]:
+    """Errors of the client, raised inside, leave as TransientError or SinkError.
+
+    Those of kind ``passing`` leave as they are: the caller knows what they mean.
+    """
     try:
         yield
     except (ApiError, TransportError) as error:
+        if passing is not None and isinstance(error, passing):
+            raise
         raise explain(error, settings) from error
 
 

@@ -3,7 +3,10 @@
 Each revision is written as an ``update``: ``doc`` holds what the machine owns, ``upsert`` the same
 plus what is written once, a fresh ``case`` among it. Elasticsearch *merges* ``doc`` into what is
 stored. So every field of a revision is named, null where it has no value, and an object whose keys
-vary stands inside a list: lists are replaced whole, and no older revision shines through.
+vary stands inside a list: lists are replaced whole, and no older revision shines through. But for
+one: the journey that made a rule fire stays when the next payment is made around the corner.
+
+Only fields of the contract are written: what else a payment system sends, nobody asked to keep.
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ from typing import TYPE_CHECKING
 import orjson
 
 from pipelines.contracts.faults import ContractFault, FaultReason
+from sinks.alerts.travel import geo_point, write_travel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sinks.alerts.alert import Alert
+    from sinks.alerts.travel import Travel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 """The index template covers the months of these years; a clock outside them is broken."""
 
@@ -62,16 +66,27 @@ class Document:
     body: bytes
 
 
-def build_document(alert: Alert, *, origin: Origin, index: str, ingested_at: datetime) -> Document:
+def build_document(
+    alert: Alert,
+    *,
+    origin: Origin,
+    index: str,
+    ingested_at: datetime,
+    travel: Travel | None = None,
+) -> Document:
     """The bulk item of a revision, for the month of the alert's opening behind alias ``index``.
 
-    ``ingested_at`` is written with the first revision only, so that a redelivery, which comes at
-    another time, still equals what is stored and changes nothing.
+    ``ingested_at``, and how long that was after the decision, are written with the first revision
+    only, so that a redelivery, which comes at another time, still equals what is stored and
+    changes nothing. ``travel`` is the newest suspicious journey that is known of the alert; without
+    one, what an earlier revision has stored stays.
     """
     month = name_index(index, alert.opened_at)
-    doc = build_machine_part(alert, origin=origin)
+    doc = build_machine_part(alert, origin=origin, travel=travel)
     event = {**_event(alert), "ingested": _write_time(ingested_at)}
-    upsert = {**doc, "event": event, "case": build_fresh_case()}
+    delay_ms = round((ingested_at - alert.latest.decided_at).total_seconds() * 1000)
+    sink = {**_sink(alert, origin), "delay_ms": delay_ms}
+    upsert = {**doc, "event": event, "sink": sink, "case": build_fresh_case()}
     action = {"update": {"_index": month, "_id": alert.alert_id, "retry_on_conflict": 3}}
     return Document(
         id=alert.alert_id,
@@ -99,17 +114,23 @@ def build_fresh_case() -> dict[str, object]:
     return {
         "status": "open",
         "assignee": None,
-        "resolution": None,
+        "verdict": None,
+        "reason": None,
         "notes": [],
+        "assigned_at": None,
         "updated_at": None,
         "updated_by": None,
         "closed_at": None,
+        "label": None,
     }
 
 
-def build_machine_part(alert: Alert, *, origin: Origin) -> dict[str, object]:
+def build_machine_part(
+    alert: Alert, *, origin: Origin, travel: Travel | None = None
+) -> dict[str, object]:
     """What each revision rewrites."""
     transaction = alert.latest.transaction
+    journey = {} if travel is None else {"travel": write_travel(travel)}
     ruleset, _, version = alert.ruleset.partition("@")
     return {
         "@timestamp": _write_time(alert.opened_at),
@@ -121,7 +142,12 @@ def build_machine_part(alert: Alert, *, origin: Origin) -> dict[str, object]:
         },
         "user": {"id": alert.customer_id},
         "device": {"id": transaction.get("device_id")},
-        "source": {"ip": transaction.get("ip_address")},
+        "source": {
+            "ip": transaction.get("ip_address"),
+            "geo": {
+                "location": geo_point(transaction.get("latitude"), transaction.get("longitude"))
+            },
+        },
         "fraud": {
             "card_id": alert.card_id,
             "sequence": alert.sequence,
@@ -129,7 +155,7 @@ def build_machine_part(alert: Alert, *, origin: Origin) -> dict[str, object]:
             "band": alert.band,
             "money_at_risk": alert.money_at_risk,
             "currency": alert.base_currency,
-            "decisions": alert.decisions,
+            "hits": alert.decisions,
             "because": [rule.because for rule in alert.rules],
             "rules": [
                 {
@@ -147,16 +173,20 @@ def build_machine_part(alert: Alert, *, origin: Origin) -> dict[str, object]:
                 "event_time": _write_time(alert.opening.event_time),
             },
             "latest": _latest(alert),
-            "location": _location(transaction),
+            **journey,
             "features": [dict(alert.latest.features)],
         },
-        "sink": {
-            "topic": origin.topic,
-            "partition": origin.partition,
-            "offset": origin.offset,
-            "seq": alert.sequence,
-            "schema_version": SCHEMA_VERSION,
-        },
+        "sink": _sink(alert, origin),
+    }
+
+
+def _sink(alert: Alert, origin: Origin) -> dict[str, object]:
+    return {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "seq": alert.sequence,
+        "schema_version": SCHEMA_VERSION,
     }
 
 
@@ -169,7 +199,6 @@ def _event(alert: Alert) -> dict[str, object]:
         "start": _write_time(alert.opened_at),
         "end": _write_time(alert.updated_at),
         "risk_score": alert.score,
-        "original": alert.original,
     }
 
 
@@ -184,13 +213,6 @@ def _latest(alert: Alert) -> dict[str, object]:
         "previous_transaction_id": alert.latest.previous_transaction_id,
         **{name: transaction.get(name) for name in _TRANSACTION_FIELDS},
     }
-
-
-def _location(transaction: Mapping[str, object]) -> dict[str, object] | None:
-    latitude, longitude = transaction.get("latitude"), transaction.get("longitude")
-    if latitude is None or longitude is None:
-        return None
-    return {"lat": latitude, "lon": longitude}
 
 
 def _write_time(moment: datetime) -> str:

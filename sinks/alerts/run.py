@@ -32,6 +32,7 @@ from sinks.alerts.months import Months
 from sinks.alerts.reader import AlertReader, Record
 from sinks.alerts.settle import Refused, Revision, settle
 from sinks.alerts.template import put_template
+from sinks.alerts.travel import travel_of
 
 if TYPE_CHECKING:
     import threading
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
     from pipelines.settings import Settings
+    from sinks.alerts.travel import Travel
 
 BATCH_RECORDS = 500
 BATCH_SECONDS = 0.2
@@ -165,12 +167,22 @@ def _make_send(
 def _prepare(records: Sequence[Record], *, index: str) -> tuple[list[Revision], list[Refused]]:
     revisions: list[Revision] = []
     refused: list[Refused] = []
+    # Of each alert only the newest revision of a batch is sent: it takes the journey along.
+    travels: dict[str, Travel] = {}
     now = datetime.now(UTC)
     for record in records:
         origin = Origin(topic=record.topic, partition=record.partition, offset=record.offset)
         try:
             alert = parse_alert(record.value)
-            document = build_document(alert, origin=origin, index=index, ingested_at=now)
+            if (travel := travel_of(alert)) is not None:
+                travels[alert.alert_id] = travel
+            document = build_document(
+                alert,
+                origin=origin,
+                index=index,
+                ingested_at=now,
+                travel=travels.get(alert.alert_id),
+            )
         except ContractFault as fault:
             one = Refused(record=record, reason=fault.reason.value, detail=fault.detail)
             refused.append(one)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
 from pipelines.errors import TerminalError
-from sinks.alerts.alert import Alert, parse_alert
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import Origin
+from sinks.alerts.stored import StoredAlert, read_hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,13 +26,28 @@ _KEEP_ALIVE = "2m"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAlert:
-    """An alert of the index: its newest revision, and the document as Elasticsearch holds it."""
+class Wanted:
+    """Which alerts; what is None does not matter."""
 
-    alert: Alert
-    status: str
-    assignee: str | None
-    document: Mapping[str, Any]
+    status: str | None = None
+    band: str | None = None
+    rule: str | None = None
+    assignee: str | None = None
+    card_id: str | None = None
+    label_state: str | None = None
+
+    def query(self) -> dict[str, Any]:
+        """As Elasticsearch asks it."""
+        terms = {
+            "case.status": self.status,
+            "fraud.band": self.band,
+            "rule.id": self.rule,
+            "case.assignee": self.assignee,
+            "fraud.card_id": self.card_id,
+            "case.label.state": self.label_state,
+        }
+        filters = [{"term": {name: value}} for name, value in terms.items() if value is not None]
+        return {"bool": {"filter": filters}}
 
 
 def read_index_count(settings: Settings) -> int:
@@ -86,23 +101,32 @@ def _page_origins(client: Elasticsearch, pit: str) -> Iterator[tuple[str, Origin
         after = hits[-1]["sort"]
 
 
-def list_alerts(settings: Settings, *, limit: int, band: str | None = None) -> list[StoredAlert]:
-    """The alerts opened last, newest first; ``band`` leaves only that one."""
-    query = {"match_all": {}} if band is None else {"term": {"fraud.band": band}}
-    return _search(settings, query, limit=limit)
+def list_alerts(settings: Settings, wanted: Wanted, *, limit: int) -> list[StoredAlert]:
+    """The alerts that are wanted, those opened last first."""
+    return _search(settings, wanted.query(), limit=limit)
 
 
 def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
-    """The alert whose id is, or begins with, ``alert_id``; TerminalError unless there is one."""
+    """The alert whose id is, or begins with, ``alert_id``; TerminalError unless there is one.
+
+    Everything that was written so far is seen, also what was written a moment ago.
+    """
+    refresh(settings)
     found = _search(settings, {"prefix": {"event.id": alert_id.lower()}}, limit=2)
     if not found:
-        msg = f"no alert {alert_id} in {settings.elasticsearch.index}: see `fraudlake alerts`"
+        msg = f"no alert {alert_id} in {settings.elasticsearch.index}: see `fraudlake alerts list`"
         raise TerminalError(msg)
     if len(found) > 1:
-        ids = ", ".join(one.alert.alert_id for one in found)
+        ids = ", ".join(one.alert_id for one in found)
         msg = f"more than one alert begins with {alert_id} ({ids}, ...): give more of the id"
         raise TerminalError(msg)
     return found[0]
+
+
+def refresh(settings: Settings) -> None:
+    """Make everything that was written so far visible to searches."""
+    with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
+        client.indices.refresh(index=settings.elasticsearch.index, ignore_unavailable=True)
 
 
 def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> list[StoredAlert]:
@@ -115,16 +139,7 @@ def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> list
                 {"@timestamp": {"order": "desc", "unmapped_type": "date"}},
                 {"event.id": {"order": "asc", "unmapped_type": "keyword"}},
             ],
+            seq_no_primary_term=True,
             ignore_unavailable=True,
         )
-    return [_read_hit(hit["_source"]) for hit in answer["hits"]["hits"]]
-
-
-def _read_hit(document: Mapping[str, Any]) -> StoredAlert:
-    case = document["case"]
-    return StoredAlert(
-        alert=parse_alert(document["event"]["original"].encode()),
-        status=str(case["status"]),
-        assignee=case["assignee"],
-        document=document,
-    )
+    return [read_hit(hit) for hit in answer["hits"]["hits"]]

@@ -29,7 +29,13 @@ from pipelines.kafka import (
 )
 from sinks.alerts.client import connect
 from sinks.alerts.months import Months
-from sinks.alerts.search import list_alerts, read_alert, read_index_count, read_origins
+from sinks.alerts.search import (
+    Wanted,
+    list_alerts,
+    read_alert,
+    read_index_count,
+    read_origins,
+)
 from sinks.alerts.template import apply_template
 
 if TYPE_CHECKING:
@@ -161,7 +167,7 @@ def test_investigators_edit_survives_a_newer_revision(
     document = get(index, settings, 1)["_source"]
     assert document["fraud"]["score"] == 0.9
     assert document["case"].items() >= case.items()
-    assert document["case"]["resolution"] is None
+    assert document["case"]["verdict"] is None
 
 
 def test_replay_of_older_revisions_ends_at_the_newest(
@@ -185,7 +191,7 @@ def test_replay_of_older_revisions_ends_at_the_newest(
     assert after["_version"] > before["_version"]
     assert after["_source"] == before["_source"]
     assert after["_source"]["fraud"]["sequence"] == 3
-    assert after["_source"]["fraud"]["location"] is None
+    assert after["_source"]["source"]["geo"]["location"] is None
     assert after["_source"]["fraud"]["features"] == [{"another_feature": 4.0}]
 
 
@@ -223,7 +229,7 @@ def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elastic
     # Nothing was ever written: no index, no alias, no error.
     assert read_index_count(settings) == 0
     assert indexed_ids(settings) == []
-    assert list_alerts(settings, limit=5) == []
+    assert list_alerts(settings, Wanted(), limit=5) == []
     send(
         settings,
         make_alert(1, 1, opened_at="2026-11-30T23:59:59Z", band="review"),
@@ -244,11 +250,12 @@ def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elastic
         f"{alias}-2026.12",
         f"{alias}-2019.02",
     }
-    newest = [one.alert.card_id for one in list_alerts(settings, limit=2)]
+    newest = [one.card_id for one in list_alerts(settings, Wanted(), limit=2)]
     assert newest == ["card-2", "card-1"]
-    review = [one.alert.card_id for one in list_alerts(settings, limit=9, band="review")]
+    found = list_alerts(settings, Wanted(band="review"), limit=9)
+    review = [one.card_id for one in found]
     assert review == ["card-1"]
-    assert read_alert(settings, alert_id(3)).status == "open"
+    assert read_alert(settings, alert_id(3)).case.status == "open"
 
 
 def test_mapping_answers_what_people_search_for(settings: Settings, index: Elasticsearch) -> None:
@@ -256,7 +263,7 @@ def test_mapping_answers_what_people_search_for(settings: Settings, index: Elast
         send(settings, make_alert(1, 1))
         await_caught_up(settings)
     index.indices.refresh(index=settings.elasticsearch.index)
-    near_paris = {"distance": "10km", "fraud.location": {"lat": 48.85, "lon": 2.35}}
+    near_paris = {"distance": "10km", "source.geo.location": {"lat": 48.85, "lon": 2.35}}
 
     for query in (
         {"term": {"rule.id": "impossible_travel"}},

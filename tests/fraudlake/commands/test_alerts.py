@@ -1,30 +1,107 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
 
+from fraudlake.cases import payments
+from fraudlake.cases.payments import CardPayment
 from fraudlake.cli import app
-from pipelines.errors import TransientError
+from pipelines.errors import SinkError, TransientError
 from sinks.alerts import search
-from sinks.alerts.alert import parse_alert
-from sinks.alerts.search import StoredAlert
+from sinks.alerts.search import Wanted
+from sinks.alerts.stored import StoredAlert, read_hit
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
-EXAMPLE = Path(__file__).parents[2] / "sinks" / "alerts" / "alert_record.json"
 SENTENCES = ("812 km in 5 min (9744 km/h, limit 900)", "first payment with this device")
+ALERT_ID = "0123456789abcdef0123456789abcdef"
+
+
+def make_hit(**case: Any) -> dict[str, Any]:
+    """The example alert as Elasticsearch answers it, written by hand."""
+    return {
+        "_index": "fraud-alerts-2026.11",
+        "_id": ALERT_ID,
+        "_seq_no": 3,
+        "_primary_term": 1,
+        "_source": {
+            "event": {"start": "2026-11-30T23:59:58.250Z", "end": "2026-12-01T00:00:04.500Z"},
+            "rule": {"ruleset": "baseline", "version": "0a1b2c3d4e5f"},
+            "user": {"id": "customer-3"},
+            "device": {"id": "device-5"},
+            "source": {
+                "ip": "203.0.113.9",
+                "geo": {"location": {"lat": 48.8566, "lon": 2.3522}},
+            },
+            "fraud": {
+                "card_id": "card-7",
+                "band": "block",
+                "score": 0.93,
+                "money_at_risk": 1250.75,
+                "currency": "EUR",
+                "hits": 2,
+                "sequence": 2,
+                "rules": [
+                    {
+                        "id": "impossible_travel",
+                        "weight": 0.9,
+                        "observed": 9744.0,
+                        "limit": 900.0,
+                        "because": SENTENCES[0],
+                    },
+                    {
+                        "id": "new_device",
+                        "weight": 0.3,
+                        "observed": 1.0,
+                        "limit": None,
+                        "because": SENTENCES[1],
+                    },
+                ],
+                "opening": {
+                    "decision_id": "1" * 32,
+                    "transaction_id": "tx-41",
+                    "event_time": "2026-11-30T23:59:58.250Z",
+                },
+                "latest": {"transaction_id": "tx-42", "amount": 1000.5, "entry_mode": None},
+                "travel": {
+                    "from": {"lat": 52.52, "lon": 13.405},
+                    "to": {"lat": 48.8566, "lon": 2.3522},
+                    "km": 812.0,
+                    "kmh": 9744.0,
+                    "gap_min": 5.0,
+                },
+                "features": [{"card_count_10s": 2.0, "amount_stddev": None}],
+            },
+            "case": {"status": "open", "assignee": None, "verdict": None, "notes": [], **case},
+        },
+    }
+
+
+def make_payment(second: int, **changes: Any) -> CardPayment:
+    values = {
+        "at": datetime(2026, 11, 30, 23, 59, second, tzinfo=UTC),
+        "amount": 250.25,
+        "currency": "EUR",
+        "merchant_id": "merchant-9",
+        "merchant_category": "5732",
+        "channel": "pos",
+        "country": "DE",
+        "band": "block",
+        "rules": ("impossible_travel",),
+        "is_of_alert": True,
+        "transaction_id": "tx-41",
+    }
+    return CardPayment(**{**values, **changes})
 
 
 @pytest.fixture
 def stored() -> StoredAlert:
-    value = EXAMPLE.read_bytes()
-    document = {"event": {"id": "0123456789abcdef0123456789abcdef"}}
-    return StoredAlert(alert=parse_alert(value), status="open", assignee=None, document=document)
+    return read_hit(make_hit())
 
 
 @pytest.fixture(params=[80, 100])
@@ -36,70 +113,136 @@ def runner(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> C
 def test_list_shows_what_an_investigator_asks_first(
     runner: CliRunner, stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[int, str | None]] = []
+    asked: list[tuple[int, Wanted]] = []
 
-    def answer(_: Settings, *, limit: int, band: str | None) -> list[StoredAlert]:
-        asked.append((limit, band))
+    def answer(_: Settings, wanted: Wanted, *, limit: int) -> list[StoredAlert]:
+        asked.append((limit, wanted))
         return [stored]
 
     monkeypatch.setattr(search, "list_alerts", answer)
 
-    shown = runner.invoke(app, ["alerts", "--limit", "3", "--band", "block"])
+    shown = runner.invoke(app, ["alerts", "list", "--limit", "3", "--band", "block"])
 
     assert shown.exit_code == 0, shown.output
-    assert asked == [(3, "block")]
+    assert asked == [(3, Wanted(band="block"))]
     for text in ("2026-11-30 23:59:58", "card-7", "0123456789", "1,250.75 EUR", "block 0.93"):
         assert text in shown.output
     for sentence in SENTENCES:
         assert sentence in shown.output
 
 
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ({"status": "in_progress", "assignee": "ann"}, "with ann"),
+        ({"status": "closed", "verdict": "fraud", "updated_by": "ann"}, "fraud, by ann"),
+        (
+            {
+                "status": "closed",
+                "verdict": "genuine",
+                "updated_by": "ann",
+                "label": {"id": "1", "state": "pending", "at": "2026-12-01T00:00:00Z"},
+            },
+            "genuine, by ann, labels not sent yet",
+        ),
+    ],
+)
+def test_list_says_who_has_it_and_what_was_decided(
+    case: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [read_hit(make_hit(**case))])
+
+    assert said in CliRunner().invoke(app, ["alerts", "list"]).output
+
+
 def test_one_alert_is_shown_whole(
     runner: CliRunner, stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    usual = make_payment(3, band="allow", rules=(), is_of_alert=False, amount=12.0)
     monkeypatch.setattr(search, "read_alert", lambda _settings, _alert_id: stored)
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: [usual, make_payment(58)])
 
     shown = runner.invoke(app, ["alerts", "show", "0123"])
 
     assert shown.exit_code == 0, shown.output
     for text in (
-        "0123456789abcdef0123456789abcdef",
+        ALERT_ID,
         "baseline@0a1b2c3d4e5f",
         "impossible_travel",
         "first payment with this device",
         "203.0.113.9",
         "1000.5",
         "card_count_10s",
-        "assigned to nobody",
+        "case open, with nobody",
+        "52.52° N 13.40° E  ━━━ 812 km in 5 min ━━━▶  48.86° N 2.35° E",
+        "· 2026-11-30 23:59:03",
+        "● 2026-11-30 23:59:58",
     ):
         assert text in shown.output
     assert "amount_stddev" not in shown.output  # it had no value
+
+
+def test_an_alert_is_shown_although_the_lakehouse_is_away(
+    stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> list[CardPayment]:
+        msg = "there are no tables yet"
+        raise SinkError(msg)
+
+    monkeypatch.setattr(search, "read_alert", lambda _settings, _alert_id: stored)
+    monkeypatch.setattr(payments, "read_timeline", fail)
+
+    shown = CliRunner().invoke(app, ["alerts", "show", "0123"])
+
+    assert shown.exit_code == 0, shown.output
+    assert "payments are not shown: there are no tables yet" in " ".join(shown.output.split())
+    assert "impossible_travel" in shown.output
+
+
+def test_payments_after_the_verdict_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    label = {
+        "id": "1",
+        "state": "sent",
+        "at": "2026-12-01T00:00:00Z",
+        "transactions": ["tx-41"],
+        "sending": [],
+    }
+    case = {"status": "closed", "verdict": "fraud", "updated_by": "ann", "label": label}
+    monkeypatch.setattr(search, "read_alert", lambda *_: read_hit(make_hit(**case)))
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: [])
+
+    shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
+
+    assert "1 payment since then" in shown
 
 
 def test_machines_read_documents(stored: StoredAlert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [stored])
     monkeypatch.setattr(search, "read_alert", lambda *_: stored)
 
-    listed = CliRunner().invoke(app, ["alerts", "--json"])
+    listed = CliRunner().invoke(app, ["alerts", "list", "--json"])
     one = CliRunner().invoke(app, ["alerts", "show", "01", "--json"])
 
     assert json.loads(listed.output) == [stored.document]
     assert json.loads(one.output) == stored.document
 
 
-def test_no_alerts_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [([], "No alerts yet"), (["--band", "review"], "No alert is like that")],
+)
+def test_no_alerts_is_said_in_words(
+    options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [])
 
-    assert (
-        "No alerts of band review yet"
-        in CliRunner().invoke(app, ["alerts", "--band", "review"]).output
-    )
+    assert said in CliRunner().invoke(app, ["alerts", "list", *options]).output
 
 
 def test_index_that_is_away_is_worth_another_try(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRAUDLAKE_ELASTICSEARCH_URL", "http://127.0.0.1:1")
 
-    result = CliRunner().invoke(app, ["alerts"])
+    result = CliRunner().invoke(app, ["alerts", "list"])
 
     assert isinstance(result.exception, TransientError)
     assert "http://127.0.0.1:1 does not answer" in str(result.exception)

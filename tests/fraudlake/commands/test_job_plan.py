@@ -30,7 +30,9 @@ def test_only_the_stages_and_features_that_rules_use_are_planned() -> None:
         ("card", "10 s"),
         ("judgement", "1 d"),
     ]
-    assert classic["stages"][0]["features"] == ["card_count_10s", "travel_km", "travel_gap_min"]
+    named = ["card_count_10s", "travel_km", "travel_gap_min"]
+    ends = ["travel_from_latitude", "travel_from_longitude"]  # they come with the others
+    assert classic["stages"][0]["features"] == [*named, *ends]
     assert classic["reads"] == ["transactions"]
     speed = json.loads(run("--ruleset", "speed", "--json").stdout)
     assert [stage["key"] for stage in speed["stages"]] == ["customer_id", "card_id", "card_id"]
