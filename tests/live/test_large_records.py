@@ -11,7 +11,7 @@ import pytest
 from pipeline_runs import await_values, running_job, running_sinks
 from test_job_decisions import send, transaction
 
-from sinks.alerts.search import list_alerts
+from sinks.alerts.search import Wanted, list_alerts
 from sinks.lakehouse.sources import scan_sources
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def test_records_of_nearly_a_megabyte_are_decided_or_kept_whole(settings: Settin
         while not (
             list(scan_sources(settings, "decisions"))
             and list(scan_sources(settings, "dead_letters"))
-            and list_alerts(settings, limit=1)
+            and list_alerts(settings, Wanted(), limit=1)
         ):
             assert time.monotonic() < deadline, "the sinks did not store them"
             time.sleep(0.2)
-        (stored,) = list_alerts(settings, limit=5)
+        (stored,) = list_alerts(settings, Wanted(), limit=5)
     assert decision["transaction"]["note"] == padding
     assert letter["reason"] == "not_json"
     assert base64.b64decode(letter["original"]) == bad
