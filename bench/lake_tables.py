@@ -6,47 +6,32 @@ are as wide as real ones, and ten million are there in minutes.
 
 from __future__ import annotations
 
-import dataclasses
-import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from statistics import median
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from bench.decisions import START_MS, make_decisions
+from bench.decisions import START_MS
+from bench.own_lake import decode_block, figures_of, keep_up, open_decisions, own_lake, position_at
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.decisions import DecisionDecoder
 from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.position import Position
 from sinks.lakehouse.query import open_lake
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.schema import apply_changes
-from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
-from sinks.lakehouse.upkeep.expiry import expire_snapshots
-from sinks.lakehouse.upkeep.figures import TableFigures, read_figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pyiceberg.table import Table
+    from collections.abc import Callable
 
     from pipelines.settings import Settings
+    from sinks.lakehouse.upkeep.figures import TableFigures
 
-BLOCK_ROWS = 20_000
 FILE_ROWS = 40_000
 DAYS = 30
 DAY_US = 86_400_000_000
 UPKEEP_EVERY = 50
 COMMIT_ROWS = 500
 TRIES = 3
-MB = 1_000_000
-FOREVER = datetime(2200, 1, 1, tzinfo=UTC)
 QUESTIONS = {
     "one card": "select event_time, merchant_id, base_amount, band, rules_fired, "
     "features.travel_kmh from decisions where card_id = '{card}' order by event_time",
@@ -88,11 +73,11 @@ def run_table_benchmark(
     settings: Settings, *, rows: int, commits: int, seed: int, say: Callable[[str], None]
 ) -> TableBenchmark:
     """Needs no server; the tables lie in a temporary folder."""
-    block = _decode_block(seed)
-    with _own_lake(settings) as own:
+    block = decode_block(seed)
+    with own_lake(settings) as own:
         say(f"{commits:,} commits of {COMMIT_ROWS} rows, upkeep after each {UPKEEP_EVERY}")
         commit = _commit_often(own, block, commits)
-    with _own_lake(settings) as own:
+    with own_lake(settings) as own:
         say(f"writing {rows:,} decisions of {DAYS} days in files of {FILE_ROWS:,}")
         cards = rows // 100
         _fill(own, block, rows, cards=cards, seed=seed)
@@ -108,45 +93,17 @@ def run_table_benchmark(
     return TableBenchmark(commit=commit, small_files=small, compacted=compacted, compaction_s=took)
 
 
-@contextmanager
-def _own_lake(settings: Settings) -> Iterator[Settings]:
-    with tempfile.TemporaryDirectory(prefix="fraudlake-bench-") as folder:
-        lakehouse = dataclasses.replace(settings.lakehouse, catalog_uri="", warehouse="")
-        stack = dataclasses.replace(settings.stack, home=Path(folder))
-        yield dataclasses.replace(settings, stack=stack, lakehouse=lakehouse)
-
-
-def _decode_block(seed: int) -> pa.Table:
-    records = Records()
-    for at, value in enumerate(make_decisions(BLOCK_ROWS, cards=2000, seed=seed)):
-        records.add(value=value, partition=0, offset=at, time_ms=START_MS)
-    decoder = DecisionDecoder()
-    try:
-        return pa.concat_tables(decoder.decode(records).rows)
-    finally:
-        decoder.close()
-
-
-@contextmanager
-def _open_table(settings: Settings, block: pa.Table) -> Iterator[Table]:
-    features = dict.fromkeys((field.name for field in block.schema.field("features").type), "")
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
-        apply_changes(catalog, settings.lakehouse, features)
-        yield catalog.load_table((settings.lakehouse.namespace, "decisions"))
-
-
 def _commit_often(settings: Settings, block: pa.Table, commits: int) -> CommitCost:
     rows = block.slice(0, COMMIT_ROWS)
     times = []
-    with _open_table(settings, block) as table:
+    with open_decisions(settings, block) as table:
         ledger = Ledger(table)
         for number in range(1, commits + 1):
             began = time.process_time()
-            ledger.commit([rows], _position(number * COMMIT_ROWS))
+            ledger.commit([rows], position_at(number * COMMIT_ROWS))
             times.append((time.process_time() - began) * 1000)
             if number % UPKEEP_EVERY == 0:
-                _keep_up(ledger.table, settings)
+                keep_up(ledger.table, settings)
     return CommitCost(
         commits=commits,
         first_ms=median(times[:UPKEEP_EVERY]),
@@ -157,7 +114,7 @@ def _commit_often(settings: Settings, block: pa.Table, commits: int) -> CommitCo
 def _fill(settings: Settings, block: pa.Table, rows: int, *, cards: int, seed: int) -> None:
     """As the sink does: each commit holds the next moments of time."""
     rng = Random(f"{seed}/cards")
-    with _open_table(settings, block) as table:
+    with open_decisions(settings, block) as table:
         ledger = Ledger(table)
         for first in range(0, rows, FILE_ROWS):
             count = min(FILE_ROWS, rows - first)
@@ -172,7 +129,7 @@ def _fill(settings: Settings, block: pa.Table, rows: int, *, cards: int, seed: i
             piece = _with(piece, "card_id", pa.array(names))
             piece = _with(piece, "transaction_id", pa.array(ids))
             piece = _with(piece, "kafka_offset", pa.array(offsets, pa.int64()))
-            ledger.commit([piece], _position(first + count))
+            ledger.commit([piece], position_at(first + count))
 
 
 def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
@@ -183,21 +140,14 @@ def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 def _compact(settings: Settings) -> None:
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None
-        _keep_up(catalog.load_table((settings.lakehouse.namespace, "decisions")), settings)
-
-
-def _keep_up(table: Table, settings: Settings) -> None:
-    target = settings.lakehouse.target_file_mb * MB
-    for rewrite in plan_compaction(table, target_bytes=target, closed_before=FOREVER):
-        rewrite_files(table, rewrite, target_bytes=target)
-    expire_snapshots(table, keep=settings.lakehouse.keep_snapshots)
+        keep_up(catalog.load_table((settings.lakehouse.namespace, "decisions")), settings)
 
 
 def _ask(settings: Settings, card: str) -> LayoutCost:
     with open_catalog(settings, writable=False) as catalog:
         assert catalog is not None
         table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
-        figures = read_figures(table, target_bytes=settings.lakehouse.target_file_mb * MB)
+        figures = figures_of(table, settings)
     began = time.perf_counter()
     with open_lake(settings) as lake:
         opening = (time.perf_counter() - began) * 1000
@@ -211,13 +161,3 @@ def _ask(settings: Settings, card: str) -> LayoutCost:
                 assert answer.rows, f"no rows for {name}"
             answers[name] = min(times)
     return LayoutCost(figures=figures, opening_ms=opening, answers_ms=answers)
-
-
-def _position(offset: int) -> Position:
-    return Position(
-        cluster_id="bench",
-        topic_id="bench",
-        topic="decisions",
-        next_offsets={0: offset},
-        dead_letters=0,
-    )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from bench.lake_day import DayOfCommits
     from bench.lake_sink import SinkBenchmark
     from bench.lake_tables import TableBenchmark
 
@@ -34,7 +35,7 @@ def lake(
     seed: Annotated[int, typer.Option(help="Same seed, same records.")] = 7,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Sink, commits, compaction and questions, on tables of its own that are deleted afterwards.
+    """Sink, commits, questions and upkeep, on tables of its own that are deleted afterwards.
 
     Needs the broker (`fraudlake up --servers`), some 10 GB of disk, and minutes.
 
@@ -42,6 +43,7 @@ def lake(
     """
     from rich.console import Console
 
+    from bench.lake_day import run_day_benchmark
     from bench.lake_sink import run_sink_benchmark
     from bench.lake_tables import run_table_benchmark
     from pipelines.settings import Settings
@@ -52,13 +54,19 @@ def lake(
     if not no_kafka:
         sink = run_sink_benchmark(settings, records=records, seed=seed, say=say)
     tables = run_table_benchmark(settings, rows=rows, commits=commits, seed=seed, say=say)
+    day = run_day_benchmark(settings, seed=seed, say=say)
     if as_json:
-        found = {"sink": None if sink is None else asdict(sink), "tables": asdict(tables)}
+        found = {
+            "sink": None if sink is None else asdict(sink),
+            "tables": asdict(tables),
+            "day": asdict(day),
+        }
         typer.echo(json.dumps(found, default=str))
         return
     if sink is not None:
         _show_sink(sink)
     _show_tables(tables)
+    _show_day(day)
 
 
 def _show_sink(result: SinkBenchmark) -> None:
@@ -114,6 +122,16 @@ def _show_tables(result: TableBenchmark) -> None:
         f"target one card {TARGET_CARD_MS} ms: {_word(card)}, "
         f"group by {TARGET_GROUP_MS:,} ms: {_word(group)}"
     )
+
+
+def _show_day(result: DayOfCommits) -> None:
+    from rich.console import Console
+
+    from fraudlake.commands.lake_figures import show_pairs
+
+    show_pairs([(result.before, result.after)])
+    console = Console(highlight=False)
+    console.print(f"upkeep of a day of small commits took {result.upkeep_s:,.0f} s")
 
 
 def _word(is_met: bool) -> str:

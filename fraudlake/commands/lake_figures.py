@@ -35,7 +35,11 @@ def show_figures(figures: Sequence[TableFigures]) -> None:
 
 def show_change(report: UpkeepReport) -> None:
     """A column for each table: before → after, or one number where they are the same."""
-    pairs = list(zip(report.before, report.after, strict=True))
+    show_pairs(list(zip(report.before, report.after, strict=True)))
+
+
+def show_pairs(pairs: Sequence[tuple[TableFigures, TableFigures]]) -> None:
+    """As ``show_change``, of any states before and after."""
     _show(
         [before.table for before, _ in pairs],
         {line: [_changed(*pair, name) for pair in pairs] for name, line in LINES.items()},
