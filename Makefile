@@ -79,8 +79,8 @@ test: check ## All of check, the tests in Flink's environment, and those on real
 	$(FLINK)/python -m pytest -q -m flink $(FLINK_TESTS)
 	@$(MAKE) test-live
 
-test-live: setup ## The tests on real servers, which are started and stopped
-	$(MAIN)/pytest -q -m live
+test-live: setup ## The tests on real servers: two stacks, which are started and stopped
+	$(MAIN)/pytest -q -m live -n 2 --dist worksteal
 
 ## -- maintain ---------------------------------------------------------------------------------
 

@@ -45,5 +45,7 @@ def test_records_of_nearly_a_megabyte_are_decided_or_kept_whole(settings: Settin
     assert decision["transaction"]["note"] == padding
     assert letter["reason"] == "not_json"
     assert base64.b64decode(letter["original"]) == bad
-    assert stored.alert.alert_id == alert["alert_id"] == decision["alert_id"]
-    assert json.loads(stored.alert.original)["latest"] == decision
+    assert stored.alert_id == alert["alert_id"] == decision["alert_id"]
+    assert alert["latest"] == decision
+    assert stored.latest["decision_id"] == decision["decision_id"]
+    assert "é" not in json.dumps(stored.document, ensure_ascii=False)  # no field of the contract

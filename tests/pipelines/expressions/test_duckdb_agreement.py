@@ -70,7 +70,7 @@ def test_sentence_shows_the_numbers_as_people_round_them(
     assert ask(connection, sentence, [sentence_row(given_values)]) == [expected]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_random_expressions_agree_with_the_interpreter(data: st.DataObject) -> None:
     def choose(items: Sequence[Any]) -> Any:
