@@ -9,8 +9,8 @@ import pytest
 
 from fraudlake import deployment
 from fraudlake.deployment import Deployment, choose_ruleset, restore_held
-from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.errors import JobError
+from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 if TYPE_CHECKING:

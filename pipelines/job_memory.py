@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from fraudlake.file_lock import hold_file
 from pipelines.errors import JobError
+from pipelines.file_lock import hold_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
