@@ -127,6 +127,28 @@ def submit_held(
     return _hand_over(settings, draft, ["--ruleset", name], say)
 
 
+def restore_job(settings: Settings) -> Deployment | None:
+    """Start the last deployment again, as it was; None if Flink works on one of its name.
+
+    JobError if none was ever deployed, or if a person stopped it: then a person starts it.
+    """
+    with hold_job(settings):
+        known = remembered(settings)
+        name = settings.flink.job_name
+        if known is None:
+            msg = f"no job {name} was ever deployed here. Deploy it with `fraudlake job deploy`"
+            raise JobError(msg)
+        if FlinkRest(settings.flink.rest_url).active_job(name) is not None:
+            return None
+        if known.is_stopped:
+            msg = (
+                f"job {name} was stopped by `fraudlake job stop`, so it stays stopped. Start it "
+                "with `fraudlake job submit`"
+            )
+            raise JobError(msg)
+        return restore_held(settings)
+
+
 def restore_held(settings: Settings) -> Deployment:
     """The last deployment once more, from the newest state it has left, for who holds the job.
 
