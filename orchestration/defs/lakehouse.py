@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
 
 from orchestration.defs.ingest import labels
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
 
+# As old as the newest commit may be. Payments never pause for so long; dead letters may for ever.
+_DECISIONS_FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=6), warn_window=timedelta(hours=1)
+)
+_LABELS_FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(days=7), warn_window=timedelta(days=2)
+)
 _WRITER = "fraudlake sink lakehouse"
 _FOOTER = (
     "Written by the lakehouse sink, which runs by itself (`fraudlake sink lakehouse`); the offsets "
@@ -20,6 +29,7 @@ decisions_table = dg.AssetSpec(
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
+    freshness_policy=_DECISIONS_FRESH,
     description=f"Every decision, with each feature value as it was at that moment.\n\n{_FOOTER}",
     metadata={
         "written by": _WRITER,
@@ -36,6 +46,7 @@ labels_table = dg.AssetSpec(
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
+    freshness_policy=_LABELS_FRESH,
     description=(
         "What transactions turned out to be: chargebacks and verdicts, each with the time at which "
         f"it became known.\n\n{_FOOTER}"

@@ -9,7 +9,7 @@ import pytest
 from pipeline_runs import await_values
 
 from orchestration.definitions import defs
-from orchestration.defs.stream import JOB
+from orchestration.keys import JOB
 from pipelines.flink import FlinkRest
 
 if TYPE_CHECKING:

@@ -1,0 +1,163 @@
+"""Asking every system at once, each for a few seconds at most.
+
+A system that does not answer costs the others nothing: each is asked in a thread of its own, which
+is left behind if it does not end in time (a catalog behind a dead network takes a minute to fail).
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestration.watching.glance import BrokerGlance, Glance, JobNotes, StreamGlance, Trouble
+from pipelines.errors import FraudlakeError, JobError
+from pipelines.flink import FlinkRest
+from pipelines.job_memory import hold_job, remembered
+from pipelines.kafka import read_group_offsets, read_offsets, read_offsets_at
+from pipelines.published_rules import read_published
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from concurrent.futures import Future
+    from datetime import datetime
+
+    from pipelines.kafka import OffsetRange
+    from sinks.alerts.glance import IndexGlance
+    from sinks.lakehouse.heads import TableHead
+
+QUESTION_SECONDS = 2.0
+LOOK_SECONDS = 5.0
+"""The longest that a whole look takes."""
+HOUR_MS = 3_600_000
+WATCHED_TOPICS = ("transactions", "customers", "labels", "decisions", "alerts", "dead_letters")
+_Answer = TypeVar("_Answer")
+
+
+class Lookout:
+    """Looks once at everything; the resource of the watching sensor."""
+
+    def look(self, now: datetime) -> Glance:
+        """What there is. A system that is away is a Trouble; SettingsError for a wrong setting."""
+        settings = Settings.from_env()
+        deadline = time.monotonic() + LOOK_SECONDS
+        executor = ThreadPoolExecutor(max_workers=5, thread_name_prefix="look")
+        try:
+            asked_notes = executor.submit(read_notes, settings)
+            asked_stream = executor.submit(look_at_stream, settings)
+            asked_broker = executor.submit(look_at_broker, settings, now)
+            asked_index = executor.submit(_look_at_index, settings)
+            asked_lake = executor.submit(_look_at_lake, settings)
+            notes = _await("the notes of the job", asked_notes, deadline)
+            stream = _await("Flink", asked_stream, deadline)
+            broker = _await("Kafka", asked_broker, deadline)
+            index = _await("Elasticsearch", asked_index, deadline)
+            lake = _await("the lakehouse", asked_lake, deadline)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+        return Glance(at=now, notes=notes, stream=stream, broker=broker, index=index, lake=lake)
+
+
+def read_notes(settings: Settings) -> JobNotes:
+    """What the stack's home says of the job and its rules."""
+    known = remembered(settings)
+    published = read_published(settings)
+    return JobNotes(
+        deployed_id=None if known is None else known.job_id,
+        is_stopped=known is not None and known.is_stopped,
+        is_being_changed=_is_held(settings),
+        published=None if published is None else published.version,
+    )
+
+
+def look_at_stream(settings: Settings) -> StreamGlance:
+    """The job as the cluster sees it; TransientError if that is away."""
+    rest = FlinkRest(settings.flink.rest_url, request_seconds=QUESTION_SECONDS)
+    known = remembered(settings)
+    jobs = rest.jobs(settings.flink.job_name)
+    chosen = [job for job in jobs if job.is_active]
+    chosen += [job for job in jobs if known is not None and job.job_id == known.job_id]
+    job = next(iter([*chosen, *jobs]), None)
+    if job is None:
+        return StreamGlance(
+            job=None, checkpoints=None, restarts=None, ruleset=None, url=settings.flink.rest_url
+        )
+    return StreamGlance(
+        job=job,
+        checkpoints=rest.checkpoints(job.job_id),
+        restarts=rest.read_restarts(job.job_id) if job.is_active else None,
+        ruleset=rest.parameters(job.job_id).get("ruleset"),
+        url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+    )
+
+
+def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
+    """Ends of the topics, and how far behind their readers are; TransientError if it is away."""
+    kafka, topics = settings.kafka, settings.kafka.topics()
+    held = {
+        name: read_offsets(kafka, getattr(topics, name).name, seconds=QUESTION_SECONDS)
+        for name in WATCHED_TOPICS
+    }
+    job_group = f"{kafka.topic_prefix}{settings.flink.job_name}"
+    hour_ago = int(now.timestamp() * 1000) - HOUR_MS
+    return BrokerGlance(
+        ends={name: {part: one.end for part, one in parts.items()} for name, parts in held.items()},
+        job_lag=_lag(settings, job_group, topics.transactions.name, held["transactions"]),
+        alerts_lag=_lag(settings, _alert_group(settings), topics.alerts.name, held["alerts"]),
+        letters_last_hour=_count_since(
+            settings, topics.dead_letters.name, hour_ago, held["dead_letters"]
+        ),
+        transactions_last_hour=_count_since(
+            settings, topics.transactions.name, hour_ago, held["transactions"]
+        ),
+    )
+
+
+def _lag(settings: Settings, group: str, topic: str, held: Mapping[int, OffsetRange]) -> int:
+    read = read_group_offsets(settings.kafka, group, topic, seconds=QUESTION_SECONDS)
+    return sum(one.end - read.get(partition, one.start) for partition, one in held.items())
+
+
+def _count_since(
+    settings: Settings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
+) -> int:
+    """Offsets, which are records and a few marks of Kafka's own transactions."""
+    [begin] = read_offsets_at(settings.kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
+    return sum(max(0, one.end - begin.get(part, one.start)) for part, one in held.items())
+
+
+def _alert_group(settings: Settings) -> str:
+    from sinks.alerts.run import name_group
+
+    return name_group(settings)
+
+
+def _look_at_index(settings: Settings) -> IndexGlance:
+    from sinks.alerts.glance import look_at_index
+
+    return look_at_index(settings, seconds=QUESTION_SECONDS)
+
+
+def _look_at_lake(settings: Settings) -> Sequence[TableHead]:
+    from sinks.lakehouse.heads import read_heads
+
+    return read_heads(settings)
+
+
+def _is_held(settings: Settings) -> bool:
+    try:
+        with hold_job(settings, wait_seconds=0):
+            return False
+    except JobError:
+        return True
+
+
+def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    except FutureTimeoutError:
+        return Trouble(sentence=f"{whom} did not answer within {LOOK_SECONDS:.0f} s")
+    except FraudlakeError as error:
+        return Trouble(sentence=str(error))
