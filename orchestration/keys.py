@@ -7,7 +7,7 @@ import dagster as dg
 JOB = dg.AssetKey(["flink", "fraud_detection"])
 RULES = dg.AssetKey(["rules", "active"])
 INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
-DECISIONS_TABLE = dg.AssetKey(["iceberg", "decisions"])
+RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
 
 
 def topic_key(name: str) -> dg.AssetKey:

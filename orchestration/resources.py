@@ -8,6 +8,7 @@ already. The tests hand in small stand-ins with the same verbs.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestration.front_door import ask
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.published_rules import Publication
     from pipelines.topics import Topic, Topics
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
+    from sinks.reconciliation.hour import HourEvidence
 
 
 class Broker:
@@ -94,6 +96,22 @@ class Tables:
         return keep_up(Settings.from_env(), (task,), tables=(), dry_run=False, say=log)
 
 
+class Audit:
+    """Reads what became of one hour of transactions, in topics, tables and index."""
+
+    def gather_stored(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+        """Of the tables."""
+        from sinks.reconciliation.hour_evidence import gather_stored
+
+        return gather_stored(Settings.from_env(), begin, partial(_tell, log))
+
+    def gather_alerted(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+        """Of the index."""
+        from sinks.reconciliation.hour_evidence import gather_alerted
+
+        return gather_alerted(Settings.from_env(), begin, partial(_tell, log))
+
+
 class AlertIndex:
     """The index of alerts."""
 
@@ -120,3 +138,7 @@ class Traffic:
     def send(self, *words: str, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Run a sending command to its end; its summary."""
         return ask(*words, log=log)
+
+
+def _tell(log: Callable[[str], object], what: str, count: int) -> None:
+    log(f"{what}: {count:,} read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.resources import AlertIndex, Broker, RuleDesk, Stream, Tables, Traffic
+from orchestration.resources import AlertIndex, Audit, Broker, RuleDesk, Stream, Tables, Traffic
 from orchestration.watching.looking import Lookout
 
 
@@ -19,6 +19,7 @@ def resources() -> dg.Definitions:
             "traffic": Traffic(),
             "rule_desk": RuleDesk(),
             "tables": Tables(),
+            "audit": Audit(),
             "lookout": Lookout(),
         }
     )
