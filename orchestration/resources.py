@@ -7,6 +7,7 @@ already. The tests hand in small stand-ins with the same verbs.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipelines.published_rules import Publication
     from pipelines.topics import Topic, Topics
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
+    from sinks.lakehouse.watch.behaviour import Behaviour
+    from sinks.lakehouse.watch.columns import ColumnDifference
+    from sinks.lakehouse.watch.doubles import Doubles
     from sinks.reconciliation.hour import HourEvidence
 
 
@@ -87,13 +91,31 @@ class RuleDesk:
 
 
 class Tables:
-    """The tables of the lakehouse, to be kept fast and small."""
+    """The tables of the lakehouse: to be kept fast and small, and to be looked at."""
 
     def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport:
         """Do one task of upkeep on every table; SinkError if an upkeep is under way."""
         from sinks.lakehouse.upkeep.round import keep_up
 
         return keep_up(Settings.from_env(), (task,), tables=(), dry_run=False, say=log)
+
+    def read_behaviour(self, now: datetime) -> Behaviour:
+        """How the stream decided in the last day, and in the week before."""
+        from sinks.lakehouse.watch.behaviour import read_behaviour
+
+        return read_behaviour(Settings.from_env(), now=now)
+
+    def find_doubles(self, since: datetime) -> Doubles:
+        """Transactions that were stored twice since a moment."""
+        from sinks.lakehouse.watch.doubles import find_doubles
+
+        return find_doubles(Settings.from_env(), since=since)
+
+    def find_differences(self) -> list[ColumnDifference] | None:
+        """Columns that are not as this release writes them; None: there are no tables."""
+        from sinks.lakehouse.watch.columns import find_differences
+
+        return find_differences(Settings.from_env())
 
 
 class Audit:
@@ -126,6 +148,12 @@ class AlertIndex:
         from sinks.alerts.search import read_index_count
 
         return read_index_count(Settings.from_env())
+
+    def count_ids(self) -> Counter[str]:
+        """How many documents each alert has."""
+        from sinks.alerts.search import read_origins
+
+        return Counter(alert_id for alert_id, _ in read_origins(Settings.from_env()))
 
     def name(self) -> str:
         """The alias that is searched."""
