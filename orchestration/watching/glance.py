@@ -87,6 +87,6 @@ class Glance:
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """Why the others did not answer."""
+        """Why the others did not answer, without what to do about it."""
         found = (self.notes, self.stream, self.broker, self.index, self.lake)
-        return tuple(one.sentence for one in found if isinstance(one, Trouble))
+        return tuple(one.sentence.split(". ")[0] for one in found if isinstance(one, Trouble))

@@ -51,7 +51,10 @@ class Daemon:
         """One tick; its line. Runs are run before this returns."""
         begun = time.monotonic()
         context = dg.build_sensor_context(
-            instance=self.instance, cursor=self.cursor, definitions=self.location
+            instance=self.instance,
+            cursor=self.cursor,
+            definitions=self.location,
+            resources=dict(self.location.resources or {}),
         )
         found = self.sensor.evaluate_tick(context)
         self.seconds = time.monotonic() - begun
