@@ -97,6 +97,17 @@ def hold_job(settings: Settings, *, wait_seconds: float = LOCK_SECONDS) -> Itera
         yield
 
 
+def is_being_changed(settings: Settings) -> bool:
+    """Whether somebody submits or stops the job at this moment; nothing is made or waited for."""
+    if not _file(settings, "lock").is_file():
+        return False
+    try:
+        with hold_job(settings, wait_seconds=0):
+            return False
+    except JobError:
+        return True
+
+
 def _file(settings: Settings, kind: str) -> Path:
     group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
     return settings.stack.home / "flink" / f"{group}.{kind}"

@@ -12,9 +12,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestration.watching.glance import BrokerGlance, Glance, JobNotes, StreamGlance, Trouble
-from pipelines.errors import FraudlakeError, JobError
+from pipelines.errors import FraudlakeError
 from pipelines.flink import FlinkRest
-from pipelines.job_memory import hold_job, remembered
+from pipelines.job_memory import is_being_changed, remembered
 from pipelines.kafka import read_group_offsets, read_offsets, read_offsets_at
 from pipelines.published_rules import read_published
 from pipelines.settings import Settings
@@ -67,7 +67,7 @@ def read_notes(settings: Settings) -> JobNotes:
     return JobNotes(
         deployed_id=None if known is None else known.job_id,
         is_stopped=known is not None and known.is_stopped,
-        is_being_changed=_is_held(settings),
+        is_being_changed=is_being_changed(settings),
         published=None if published is None else published.version,
     )
 
@@ -144,14 +144,6 @@ def _look_at_lake(settings: Settings) -> Sequence[TableHead]:
     from sinks.lakehouse.heads import read_heads
 
     return read_heads(settings)
-
-
-def _is_held(settings: Settings) -> bool:
-    try:
-        with hold_job(settings, wait_seconds=0):
-            return False
-    except JobError:
-        return True
 
 
 def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:
