@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from sinks.reconciliation.hour import HourEvidence
     from sinks.reconciliation.judgement import Finding
 
+_NOUNS = {
+    "input -> decisions + dead letters": "transactions' outcomes",
+    "decisions -> Iceberg": "decisions in Iceberg",
+    "dead letters -> Iceberg": "dead letters in Iceberg",
+    "flagged decisions -> alerts": "flagged decisions in alerts",
+    "alerts -> Elasticsearch": "alerts in Elasticsearch",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -59,11 +67,11 @@ def _judge(
         return Verdict(passed=False, severity="WARN", sentence=sentence, figures=figures)
     unreadable = found.evidence.unreadable
     wrong = [one for one in findings if not one.is_balanced]
-    sentence = _tell(findings, wrong, unreadable, hour=hour, waiting=found.waiting)
+    sentence = _tell(findings, unreadable, hour=hour, waiting=found.waiting)
     faults = list(list_faults(found, findings))
     return Verdict(
         passed=not wrong and not unreadable,
-        severity=_severity(found, wrong, now=now),
+        severity=_severity(found, findings, wrong, now=now),
         sentence=sentence,
         figures=figures,
         markdown={"comparison": _table(findings)} | _details(faults, found.topic),
@@ -83,43 +91,37 @@ def list_faults(found: HourEvidence, findings: Iterable[Finding]) -> Iterable[Fa
             yield Fault(step=finding.what, id=identity, place=place, wrong=wrong)
 
 
-def _severity(found: HourEvidence, wrong: Sequence[Finding], *, now: datetime) -> Severity:
+def _severity(
+    found: HourEvidence, findings: Sequence[Finding], wrong: Sequence[Finding], *, now: datetime
+) -> Severity:
     """WARN while what is missing may still come, as long as nothing else is wrong."""
-    if any(one.doubled or one.unexpected for one in wrong):
+    if found.evidence.unreadable or any(one.doubled or one.unexpected for one in wrong):
         return "ERROR"
-    missing = sum(one.missing for one in wrong)
-    may_come = now < found.begin + HOUR + LATENESS or 0 < missing <= found.waiting
-    return "WARN" if may_come and not found.evidence.unreadable else "ERROR"
+    is_undecided = wrong == [findings[0]] and findings[0].missing <= found.waiting
+    return "WARN" if is_undecided or now < found.begin + HOUR + LATENESS else "ERROR"
 
 
 def _tell(
-    findings: Sequence[Finding],
-    wrong: Sequence[Finding],
-    unreadable: Sequence[str],
-    *,
-    hour: str,
-    waiting: int,
+    findings: Sequence[Finding], unreadable: Sequence[str], *, hour: str, waiting: int
 ) -> str:
-    """Such as ``0 of 41,207 decisions missing for 14:00-15:00 UTC``."""
-    if not wrong and not unreadable:
-        counts = "; ".join(
-            f"0 of {one.expected:,} missing in {one.what}" for one in findings if one.expected
+    """Such as ``0 of 41,207 decisions in Iceberg missing for 14:00-15:00 UTC``."""
+    faults = [
+        f"{count:,} of {one.expected:,} {_NOUNS[one.what]} {wrong}"
+        for one in findings
+        for wrong, count in (
+            ("missing", one.missing),
+            ("doubled", one.doubled),
+            ("unexpected", one.unexpected),
         )
-        return f"{counts or 'nothing came in'} for {hour}"
-    faults = [f"{_count(one)} of {one.expected:,} in {one.what}" for one in wrong]
+        if count
+    ]
     if unreadable:
         faults.append(f"{len(unreadable):,} records that are not ours")
-    late = f" ({waiting:,} wait for the job)" if waiting else ""
-    return f"{'; '.join(faults)} for {hour}{late}"
-
-
-def _count(finding: Finding) -> str:
-    counts = {
-        "missing": finding.missing,
-        "doubled": finding.doubled,
-        "unexpected": finding.unexpected,
-    }
-    return ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    if faults:
+        late = f" ({waiting:,} wait for the job)" if waiting else ""
+        return f"{', '.join(faults)} for {hour}{late}"
+    counts = [f"0 of {one.expected:,} {_NOUNS[one.what]}" for one in findings if one.expected]
+    return f"{', '.join(counts)} missing for {hour}" if counts else f"nothing came in for {hour}"
 
 
 def _table(findings: Sequence[Finding]) -> str:

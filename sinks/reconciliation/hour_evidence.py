@@ -87,7 +87,7 @@ def gather_alerted(settings: Settings, begin: datetime, observer: Observer) -> H
     return HourEvidence(
         begin=begin,
         topic=topics.transactions.name,
-        waiting=_count_waiting(settings, stretch),
+        waiting=0,  # a decision and its alert come together
         evidence=Evidence(
             transactions=nothing,
             decisions=nothing,

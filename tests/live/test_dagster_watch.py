@@ -164,11 +164,13 @@ def test_hour_is_whole_until_a_row_is_deleted_which_is_then_named(
 
         whole = reconcile(daemon)
         assert whole["stored_once"].passed, whole["stored_once"].description
-        assert f"0 of {TRANSACTIONS} missing" in str(whole["stored_once"].description)
+        assert f"0 of {TRANSACTIONS} decisions in Iceberg missing" in str(
+            whole["stored_once"].description
+        )
         deadline = time.monotonic() + 60
         while not (alerted := reconcile(daemon)["alerted_once"]).passed:
             assert time.monotonic() < deadline, alerted.description
-        assert f"0 of {FLAGGED} missing" in str(alerted.description)
+        assert f"0 of {FLAGGED} alerts in Elasticsearch missing" in str(alerted.description)
 
     victim = decisions[17]
     delete_row(settings, victim["decision_id"])
@@ -176,7 +178,7 @@ def test_hour_is_whole_until_a_row_is_deleted_which_is_then_named(
 
     assert not broken.passed
     assert broken.severity is dg.AssetCheckSeverity.ERROR
-    assert f"1 missing of {TRANSACTIONS} in decisions -> Iceberg" in str(broken.description)
+    assert f"1 of {TRANSACTIONS} decisions in Iceberg missing" in str(broken.description)
     source = victim["source"]
     place = f"({source['partition']}, {source['offset']})"
     assert victim["decision_id"] == decision_id(**source)

@@ -52,8 +52,8 @@ def test_hour_that_is_whole_says_so_in_numbers() -> None:
     verdict = judge_stored_hour(hour(), now=LONG_AFTER)
     assert verdict.passed
     assert verdict.sentence == (
-        "0 of 10 missing in input -> decisions + dead letters; 0 of 9 missing in decisions -> "
-        "Iceberg; 0 of 1 missing in dead letters -> Iceberg for 14:00-15:00 UTC"
+        "0 of 10 transactions' outcomes, 0 of 9 decisions in Iceberg, "
+        "0 of 1 dead letters in Iceberg missing for 14:00-15:00 UTC"
     )
     assert verdict.figures["transactions"] == 10
     alerted = judge_alerted_hour(hour(), now=LONG_AFTER)
@@ -65,7 +65,7 @@ def test_row_that_is_missing_is_named_with_the_query_that_shows_it() -> None:
     stored = seen(*(offset for offset in DECIDED if offset != 107))
     verdict = judge_stored_hour(hour(lake_decisions=stored), now=LONG_AFTER)
     assert verdict.outcome == "ERROR"
-    assert verdict.sentence == "1 missing of 9 in decisions -> Iceberg for 14:00-15:00 UTC"
+    assert verdict.sentence == "1 of 9 decisions in Iceberg missing for 14:00-15:00 UTC"
     lost = decision_id(topic="transactions", partition=0, offset=107)
     assert f"| missing | `{lost}` | transactions 0:107 |" in verdict.markdown["first faults"]
     assert "(source_partition, source_offset) in ((0, 107))" in verdict.markdown["to see them"]
@@ -74,7 +74,7 @@ def test_row_that_is_missing_is_named_with_the_query_that_shows_it() -> None:
 def test_alert_without_a_document_is_named_with_its_command() -> None:
     verdict = judge_alerted_hour(hour(documents=Counter({"a": 1})), now=LONG_AFTER)
     assert verdict.outcome == "ERROR"
-    assert "1 missing of 2 in alerts -> Elasticsearch" in verdict.sentence
+    assert "1 of 2 alerts in Elasticsearch missing" in verdict.sentence
     assert "fraudlake alerts show b" in verdict.markdown["the alerts"]
 
 
@@ -87,6 +87,8 @@ def test_alert_without_a_document_is_named_with_its_command() -> None:
         ({"decisions": seen(*DECIDED[:-1]), "waiting": 2}, LONG_AFTER, "WARN"),
         # Two faults, one that waits: the other is lost.
         ({"decisions": seen(*DECIDED[:-2]), "waiting": 1}, LONG_AFTER, "ERROR"),
+        # A row that is missing does not come because others wait to be decided.
+        ({"lake_decisions": seen(*DECIDED[:-1]), "waiting": 5}, LONG_AFTER, "ERROR"),
         # What is there twice does not become right by waiting.
         ({"lake_decisions": seen(*DECIDED, 107)}, BEGIN + timedelta(minutes=61), "ERROR"),
         ({"lake_decisions": seen(*DECIDED, 107), "waiting": 9}, LONG_AFTER, "ERROR"),
