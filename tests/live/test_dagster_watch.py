@@ -98,10 +98,14 @@ def daemon(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daem
 
 
 def send_transactions(settings: Settings) -> None:
-    """Payments of one hour that closed long ago, by Kafka's time as well; three are large."""
+    """Payments of one hour that closed long ago, by Kafka's time as well; three are large.
+
+    And one of the last second before it, and one of the first after.
+    """
     producer = connect_producer(settings.kafka)
-    for number in range(TRANSACTIONS):
-        moment = HOUR + timedelta(seconds=30 * number)
+    moments = [HOUR + timedelta(seconds=30 * number) for number in range(TRANSACTIONS)]
+    moments = [HOUR - timedelta(seconds=1), *moments, HOUR + timedelta(hours=1)]
+    for number, moment in enumerate(moments, start=-1):
         content = {
             "transaction_id": f"t{number}",
             "event_time": f"{moment:%Y-%m-%dT%H:%M:%S}.000Z",
@@ -109,7 +113,7 @@ def send_transactions(settings: Settings) -> None:
             "customer_id": f"customer-{number}",
             "merchant_id": "merchant-1",
             "merchant_category": "5411",
-            "amount": 500.0 if number < FLAGGED else 10.0,
+            "amount": 500.0 if number in range(FLAGGED) else 10.0,
             "currency": "EUR",
             "channel": "pos",
         }
@@ -154,12 +158,11 @@ def test_hour_is_whole_until_a_row_is_deleted_which_is_then_named(
 ) -> None:
     with running_job(settings, ruleset="classic"), running_sinks(settings):
         send_transactions(settings)
-        decisions = await_values(
-            settings.kafka, settings.kafka.topics().decisions.name, TRANSACTIONS
-        )
-        await_rows(settings, TRANSACTIONS)
+        sent = TRANSACTIONS + 2
+        decisions = await_values(settings.kafka, settings.kafka.topics().decisions.name, sent)
+        await_rows(settings, sent)
         line = daemon.tick()
-        assert f"{TRANSACTIONS} decisions stored" in line, line
+        assert f"{sent} decisions stored" in line, line
         assert daemon.commits() == 1
 
         whole = reconcile(daemon)
@@ -172,7 +175,7 @@ def test_hour_is_whole_until_a_row_is_deleted_which_is_then_named(
             assert time.monotonic() < deadline, alerted.description
         assert f"0 of {FLAGGED} alerts in Elasticsearch missing" in str(alerted.description)
 
-    victim = decisions[17]
+    victim = next(one for one in decisions if one["transaction"]["transaction_id"] == "t17")
     delete_row(settings, victim["decision_id"])
     broken = reconcile(daemon)["stored_once"]
 
