@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestration.keys import INDEX, JOB, topic_key
+from orchestration.keys import INDEX, JOB, table_key, topic_key
 from orchestration.verdict import Verdict, fail, is_well, warn
 from orchestration.watching.glance import Trouble
 from orchestration.watching.judging import (
@@ -14,6 +14,8 @@ from orchestration.watching.judging import (
     judge_lag,
     judge_rules,
     judge_running,
+    judge_showing,
+    judge_storing,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +80,18 @@ LOOK_CHECKS = (
         name="rate",
         about="At most one in a hundred records of the last hour was set aside.",
         judge=lambda seen: judge_dead_letters(seen.broker),
+    ),
+    LookCheck(
+        asset=table_key("decisions"),
+        name="sink_keeps_up",
+        about="No decision waits for more than five minutes to be stored.",
+        judge=lambda seen: judge_storing(seen.broker, seen.lake),
+    ),
+    LookCheck(
+        asset=INDEX,
+        name="sink_keeps_up",
+        about="No alert waits for more than five minutes to be shown.",
+        judge=lambda seen: judge_showing(seen.broker),
     ),
     LookCheck(
         asset=INDEX,

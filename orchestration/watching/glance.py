@@ -56,6 +56,20 @@ class StreamGlance:
         return max(0, now_ms - self.checkpoints.latest_ms) / 1000
 
 
+LATE_S, TOO_LATE_S = 300, 900
+_MARKS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Late:
+    """Records that wait for a sink."""
+
+    late: int
+    """For more than ``LATE_S``."""
+    too_late: int
+    """For more than ``TOO_LATE_S``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerGlance:
     """The topics."""
@@ -66,12 +80,30 @@ class BrokerGlance:
     """Transactions whose decisions are not committed."""
     alerts_lag: int
     """Alerts that the sink has not written."""
+    alerts_late: Late
+    """Those of them that have waited for long."""
+    decisions_before: tuple[Mapping[int, int], Mapping[int, int]]
+    """The end of each partition of the decisions, ``LATE_S`` and ``TOO_LATE_S`` ago."""
     letters_last_hour: int
     transactions_last_hour: int
 
     def total(self, topic: str) -> int:
         """The offsets of a topic, summed."""
         return sum(self.ends[topic].values())
+
+
+def count_late(
+    before: tuple[Mapping[int, int], Mapping[int, int]], done: Mapping[int, int]
+) -> Late:
+    """What a sink that has ``done`` up to these offsets has left of what was there before.
+
+    The last offsets of a partition may be marks of Kafka's own transactions, a few at most.
+    """
+    late, too_late = (
+        sum(max(0, end - done.get(part, 0) - _MARKS) for part, end in ends.items())
+        for ends in before
+    )
+    return Late(late=late, too_late=too_late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.verdict import Verdict, fail, is_well, warn
-from orchestration.watching.glance import BrokerGlance, JobNotes, StreamGlance, Trouble
+from orchestration.watching.glance import (
+    LATE_S,
+    TOO_LATE_S,
+    BrokerGlance,
+    JobNotes,
+    Late,
+    StreamGlance,
+    Trouble,
+    count_late,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.flink import Job
+    from sinks.lakehouse.heads import TableHead
 
 CHECKPOINT_WARN_S, CHECKPOINT_FAIL_S = 60.0, 300.0
 LAG_WARN, LAG_FAIL = 10_000, 200_000
@@ -69,6 +81,37 @@ def judge_lag(broker: BrokerGlance | Trouble) -> Verdict:
     if broker.job_lag > LAG_WARN:
         return warn(f"{sentence}, above {LAG_WARN:,}", records=broker.job_lag)
     return is_well(sentence, records=broker.job_lag)
+
+
+def judge_storing(broker: BrokerGlance | Trouble, lake: Sequence[TableHead] | Trouble) -> Verdict:
+    """Does the lakehouse sink keep up?"""
+    for one in (broker, lake):
+        if isinstance(one, Trouble):
+            return warn(f"nothing is known of it: {one.sentence}")
+    assert isinstance(broker, BrokerGlance)
+    assert not isinstance(lake, Trouble)
+    done = next((head.next_offsets for head in lake if head.table == "decisions"), {})
+    found = count_late(broker.decisions_before, done)
+    return _judge_late(found, "decisions", "stored", sink="lakehouse-sink")
+
+
+def judge_showing(broker: BrokerGlance | Trouble) -> Verdict:
+    """Does the alert sink keep up?"""
+    if isinstance(broker, Trouble):
+        return warn(f"nothing is known of it: {broker.sentence}")
+    return _judge_late(broker.alerts_late, "alerts", "shown", sink="alerts-sink")
+
+
+def _judge_late(found: Late, what: str, done: str, *, sink: str) -> Verdict:
+    look = f"is the sink running? `fraudlake status`, `fraudlake logs {sink}`"
+    figures = {"late": found.late}
+    if found.too_late:
+        minutes = TOO_LATE_S // 60
+        sentence = f"{found.too_late:,} {what} wait to be {done} for more than {minutes} min"
+        return fail(f"{sentence}: {look}", **figures)
+    minutes = LATE_S // 60
+    sentence = f"{found.late:,} {what} wait to be {done} for more than {minutes} min"
+    return warn(f"{sentence}: {look}", **figures) if found.late else is_well(sentence, **figures)
 
 
 def judge_dead_letters(broker: BrokerGlance | Trouble) -> Verdict:

@@ -11,7 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, TypeVar
 
-from orchestration.watching.glance import BrokerGlance, Glance, JobNotes, StreamGlance, Trouble
+from orchestration.watching.glance import (
+    LATE_S,
+    TOO_LATE_S,
+    BrokerGlance,
+    Glance,
+    JobNotes,
+    StreamGlance,
+    Trouble,
+    count_late,
+)
 from pipelines.errors import FraudlakeError
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import is_being_changed, remembered
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.kafka import OffsetRange
+    from pipelines.settings import KafkaSettings
     from sinks.alerts.glance import IndexGlance
     from sinks.lakehouse.heads import TableHead
 
@@ -100,38 +110,55 @@ def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
         name: read_offsets(kafka, getattr(topics, name).name, seconds=QUESTION_SECONDS)
         for name in WATCHED_TOPICS
     }
-    job_group = f"{kafka.topic_prefix}{settings.flink.job_name}"
-    hour_ago = int(now.timestamp() * 1000) - HOUR_MS
+    now_ms = int(now.timestamp() * 1000)
+    late = (now_ms - LATE_S * 1000, now_ms - TOO_LATE_S * 1000)
+    job_group, alert_group = _groups(settings)
+    decided = _read_done(kafka, job_group, topics.transactions.name, held["transactions"])
+    shown = _read_done(kafka, alert_group, topics.alerts.name, held["alerts"])
+    decisions_before = read_offsets_at(
+        kafka, topics.decisions.name, *late, seconds=QUESTION_SECONDS
+    )
+    alerts_before = read_offsets_at(kafka, topics.alerts.name, *late, seconds=QUESTION_SECONDS)
     return BrokerGlance(
         ends={name: {part: one.end for part, one in parts.items()} for name, parts in held.items()},
-        job_lag=_lag(settings, job_group, topics.transactions.name, held["transactions"]),
-        alerts_lag=_lag(settings, _alert_group(settings), topics.alerts.name, held["alerts"]),
+        job_lag=_lag(held["transactions"], decided),
+        alerts_lag=_lag(held["alerts"], shown),
+        alerts_late=count_late((alerts_before[0], alerts_before[1]), shown),
+        decisions_before=(decisions_before[0], decisions_before[1]),
         letters_last_hour=_count_since(
-            settings, topics.dead_letters.name, hour_ago, held["dead_letters"]
+            kafka, topics.dead_letters.name, now_ms - HOUR_MS, held["dead_letters"]
         ),
         transactions_last_hour=_count_since(
-            settings, topics.transactions.name, hour_ago, held["transactions"]
+            kafka, topics.transactions.name, now_ms - HOUR_MS, held["transactions"]
         ),
     )
 
 
-def _lag(settings: Settings, group: str, topic: str, held: Mapping[int, OffsetRange]) -> int:
-    read = read_group_offsets(settings.kafka, group, topic, seconds=QUESTION_SECONDS)
-    return sum(one.end - read.get(partition, one.start) for partition, one in held.items())
+def _groups(settings: Settings) -> tuple[str, str]:
+    """The consumer groups of the job and of the alert sink."""
+    from sinks.alerts.run import name_group
+
+    return f"{settings.kafka.topic_prefix}{settings.flink.job_name}", name_group(settings)
+
+
+def _read_done(
+    kafka: KafkaSettings, group: str, topic: str, held: Mapping[int, OffsetRange]
+) -> dict[int, int]:
+    """Up to where a group has come; what was never read begins where the topic does."""
+    read = read_group_offsets(kafka, group, topic, seconds=QUESTION_SECONDS)
+    return {partition: read.get(partition, one.start) for partition, one in held.items()}
+
+
+def _lag(held: Mapping[int, OffsetRange], done: Mapping[int, int]) -> int:
+    return sum(max(0, one.end - done[partition]) for partition, one in held.items())
 
 
 def _count_since(
-    settings: Settings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
+    kafka: KafkaSettings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
 ) -> int:
     """Offsets, which are records and a few marks of Kafka's own transactions."""
-    [begin] = read_offsets_at(settings.kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
+    [begin] = read_offsets_at(kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
     return sum(max(0, one.end - begin.get(part, one.start)) for part, one in held.items())
-
-
-def _alert_group(settings: Settings) -> str:
-    from sinks.alerts.run import name_group
-
-    return name_group(settings)
 
 
 def _look_at_index(settings: Settings) -> IndexGlance:

@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestration.watching.glance import BrokerGlance, Glance, JobNotes, StreamGlance, Trouble
+from orchestration.watching.glance import (
+    BrokerGlance,
+    Glance,
+    JobNotes,
+    Late,
+    StreamGlance,
+    Trouble,
+)
 from pipelines.flink import Checkpoints, Job
 from sinks.alerts.glance import IndexGlance
 from sinks.lakehouse.heads import HeadColumn, TableHead
@@ -56,6 +63,8 @@ def broker(**other: Any) -> BrokerGlance:
         ends={"transactions": {0: 600, 1: 400}, "dead_letters": {0: 3}},
         job_lag=12,
         alerts_lag=0,
+        alerts_late=Late(late=0, too_late=0),
+        decisions_before=({0: 900}, {0: 800}),
         letters_last_hour=0,
         transactions_last_hour=1000,
     )
@@ -73,6 +82,7 @@ def head(*, snapshot_id: int | None = 7, rows: int = 988) -> TableHead:
         bytes=4096,
         columns=(column,),
         location="file:///lake/decisions",
+        next_offsets={0: 990},
     )
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from glances import AWAY, NO_JOB, broker, job, notes, stream
+from glances import AWAY, NO_JOB, broker, head, job, notes, stream
 
 from orchestration.watching.checks import judge_template
+from orchestration.watching.glance import Late
 from orchestration.watching.judging import (
     judge_checkpoint_age,
     judge_dead_letters,
     judge_lag,
     judge_rules,
     judge_running,
+    judge_showing,
+    judge_storing,
 )
 from sinks.alerts.glance import IndexGlance
 
@@ -127,3 +131,34 @@ def test_template(stored: str | None, outcome: str) -> None:
     seen = IndexGlance(alerts=0, stored_digest=stored, wanted_digest="d")
     assert judge_template(seen).outcome == outcome
     assert judge_template(AWAY).outcome == "WARN"
+
+
+@pytest.mark.parametrize(
+    ("stored", "outcome", "words"),
+    [
+        ({0: 990}, "passed", "0 decisions wait to be stored for more than 5 min"),
+        ({0: 890}, "passed", "0 decisions"),  # the last ten may be Kafka's own marks
+        ({0: 889}, "WARN", "1 decisions wait to be stored for more than 5 min"),
+        ({0: 700}, "ERROR", "90 decisions wait to be stored for more than 15 min"),
+        ({}, "ERROR", "790 decisions"),
+    ],
+)
+def test_storing(stored: dict[int, int], outcome: str, words: str) -> None:
+    # 900 were there five minutes ago, 800 a quarter of an hour ago.
+    verdict = judge_storing(broker(), [replace(head(), next_offsets=stored)])
+    assert verdict.outcome == outcome
+    assert words in verdict.sentence
+
+
+def test_sink_of_which_nothing_is_known_warns() -> None:
+    assert judge_storing(AWAY, [head()]).outcome == "WARN"
+    assert judge_storing(broker(), AWAY).outcome == "WARN"
+    assert judge_showing(AWAY).outcome == "WARN"
+
+
+@pytest.mark.parametrize(
+    ("late", "too_late", "outcome"), [(0, 0, "passed"), (3, 0, "WARN"), (3, 1, "ERROR")]
+)
+def test_showing(late: int, too_late: int, outcome: str) -> None:
+    verdict = judge_showing(broker(alerts_late=Late(late=late, too_late=too_late)))
+    assert verdict.outcome == outcome
