@@ -5,7 +5,7 @@ Pure functions over what ``sinks.reconciliation.hour`` has gathered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from orchestration.verdict import Verdict
@@ -48,7 +48,9 @@ def judge_stored_hour(found: HourEvidence, *, now: datetime) -> Verdict:
 
 def judge_alerted_hour(found: HourEvidence, *, now: datetime) -> Verdict:
     """Flagged decisions against alerts, and those against the index."""
-    return _judge(found, judge_alerted(found.evidence), what="flagged decisions", now=now)
+    # A decision and its alert come together: nothing of it waits for the job.
+    decided = replace(found, waiting=0)
+    return _judge(decided, judge_alerted(found.evidence), what="flagged decisions", now=now)
 
 
 def _judge(
@@ -67,7 +69,7 @@ def _judge(
         return Verdict(passed=False, severity="WARN", sentence=sentence, figures=figures)
     unreadable = found.evidence.unreadable
     wrong = [one for one in findings if not one.is_balanced]
-    sentence = _tell(findings, unreadable, hour=hour, waiting=found.waiting)
+    sentence = _tell(findings, unreadable, what=what, hour=hour, waiting=found.waiting)
     faults = list(list_faults(found, findings))
     return Verdict(
         passed=not wrong and not unreadable,
@@ -102,7 +104,7 @@ def _severity(
 
 
 def _tell(
-    findings: Sequence[Finding], unreadable: Sequence[str], *, hour: str, waiting: int
+    findings: Sequence[Finding], unreadable: Sequence[str], *, what: str, hour: str, waiting: int
 ) -> str:
     """Such as ``0 of 41,207 decisions in Iceberg missing for 14:00-15:00 UTC``."""
     faults = [
@@ -121,7 +123,7 @@ def _tell(
         late = f" ({waiting:,} wait for the job)" if waiting else ""
         return f"{', '.join(faults)} for {hour}{late}"
     counts = [f"0 of {one.expected:,} {_NOUNS[one.what]}" for one in findings if one.expected]
-    return f"{', '.join(counts)} missing for {hour}" if counts else f"nothing came in for {hour}"
+    return f"{', '.join(counts)} missing for {hour}" if counts else f"no {what} for {hour}"
 
 
 def _table(findings: Sequence[Finding]) -> str:

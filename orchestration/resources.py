@@ -121,17 +121,11 @@ class Tables:
 class Audit:
     """Reads what became of one hour of transactions, in topics, tables and index."""
 
-    def gather_stored(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
-        """Of the tables."""
-        from sinks.reconciliation.hour_evidence import gather_stored
+    def gather_hour(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+        """Of the hour that begins then."""
+        from sinks.reconciliation.hour_evidence import gather_hour
 
-        return gather_stored(Settings.from_env(), begin, partial(_tell, log))
-
-    def gather_alerted(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
-        """Of the index."""
-        from sinks.reconciliation.hour_evidence import gather_alerted
-
-        return gather_alerted(Settings.from_env(), begin, partial(_tell, log))
+        return gather_hour(Settings.from_env(), begin, partial(_tell, log))
 
 
 class AlertIndex:

@@ -66,20 +66,19 @@ def hours(
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster knows but the bare class
     begin: datetime = context.partition_time_window.start.astimezone(UTC)
     with translate_failures():
-        stored = audit.gather_stored(begin, log=context.log.debug)
-        alerted = audit.gather_alerted(begin, log=context.log.debug)
+        found = audit.gather_hour(begin, log=context.log.debug)
     now = datetime.now(UTC)
     verdicts = {
-        "stored_once": judge_stored_hour(stored, now=now),
-        "alerted_once": judge_alerted_hour(alerted, now=now),
+        "stored_once": judge_stored_hour(found, now=now),
+        "alerted_once": judge_alerted_hour(found, now=now),
     }
     return dg.MaterializeResult(
         metadata={
-            "transactions": stored.evidence.transactions.distinct(),
-            "decisions": stored.evidence.decisions.distinct(),
-            "dead letters": stored.evidence.dead_letters.distinct(),
-            "flagged decisions": alerted.evidence.flagged.distinct(),
-            "alerts": len(alerted.evidence.alerts_caused),
+            "transactions": found.evidence.transactions.distinct(),
+            "decisions": found.evidence.decisions.distinct(),
+            "dead letters": found.evidence.dead_letters.distinct(),
+            "flagged decisions": found.evidence.flagged.distinct(),
+            "alerts": len(found.evidence.alerts_caused),
         },
         check_results=[to_result(verdict, check=name) for name, verdict in verdicts.items()],
     )

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sinks.reconciliation.evidence import Observer
 
 
-def gather_stored(settings: Settings, begin: datetime, observer: Observer) -> HourEvidence:
-    """Transactions, decisions, dead letters, and the rows of both."""
+def gather_hour(settings: Settings, begin: datetime, observer: Observer) -> HourEvidence:
+    """Transactions, their outcomes, the rows of those, and the documents of what was flagged."""
     topics = settings.kafka.topics()
     stretch = _stretch(settings, begin)
     transactions = OffsetCounts(stretch)
@@ -46,12 +46,18 @@ def gather_stored(settings: Settings, begin: datetime, observer: Observer) -> Ho
     outputs = Outputs(topics.transactions.name, transactions)
 
     def is_complete() -> bool:
-        found = outputs.decisions.plus(outputs.dead_letters)
-        return next(transactions.differences(found), None) is None
+        outcomes = outputs.decisions.plus(outputs.dead_letters)
+        return (
+            next(transactions.differences(outcomes), None) is None
+            and next(outputs.flagged.differences(outputs.alerts), None) is None
+        )
 
     letters = _Reading(settings, topics.dead_letters, begin, outputs.take_dead_letter, observer)
     decisions = _Reading(settings, topics.decisions, begin, outputs.take_decision, observer)
-    _read_until(is_complete, letters, decisions)
+    alerts = _Reading(settings, topics.alerts, begin, outputs.take_alert, observer)
+    _read_until(is_complete, letters, decisions, alerts)
+    documents = count_documents(settings, outputs.alerts_caused)
+    observer("documents", documents.total())
     return HourEvidence(
         begin=begin,
         topic=topics.transactions.name,
@@ -62,38 +68,6 @@ def gather_stored(settings: Settings, begin: datetime, observer: Observer) -> Ho
             dead_letters=outputs.dead_letters,
             lake_decisions=_read_rows(settings, "decisions", transactions, stretch),
             lake_dead_letters=_read_rows(settings, "dead_letters", transactions, stretch),
-            flagged=transactions.empty(),
-            alerts=transactions.empty(),
-            unreadable=tuple(outputs.unreadable),
-        ),
-    )
-
-
-def gather_alerted(settings: Settings, begin: datetime, observer: Observer) -> HourEvidence:
-    """Flagged decisions, the alerts that they caused, and the documents of those."""
-    topics = settings.kafka.topics()
-    stretch = _stretch(settings, begin)
-    nothing = OffsetCounts(stretch)
-    outputs = Outputs(topics.transactions.name, nothing)
-
-    def is_complete() -> bool:
-        return next(outputs.flagged.differences(outputs.alerts), None) is None
-
-    decisions = _Reading(settings, topics.decisions, begin, outputs.take_decision, observer)
-    alerts = _Reading(settings, topics.alerts, begin, outputs.take_alert, observer)
-    _read_until(is_complete, decisions, alerts)
-    documents = count_documents(settings, outputs.alerts_caused)
-    observer("documents", documents.total())
-    return HourEvidence(
-        begin=begin,
-        topic=topics.transactions.name,
-        waiting=0,  # a decision and its alert come together
-        evidence=Evidence(
-            transactions=nothing,
-            decisions=nothing,
-            dead_letters=nothing,
-            lake_decisions=nothing,
-            lake_dead_letters=nothing,
             flagged=outputs.flagged,
             alerts=outputs.alerts,
             alerts_caused=frozenset(outputs.alerts_caused),

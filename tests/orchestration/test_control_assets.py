@@ -179,12 +179,9 @@ class FakeAudit:
         self.stored = stored
         self.asked: list[datetime] = []
 
-    def gather_stored(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+    def gather_hour(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
         self.asked.append(begin)
         return self.stored
-
-    def gather_alerted(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
-        return hour(begin=begin)
 
 
 def test_hour_is_compared_as_a_partition_and_a_missing_row_turns_its_check_red(

@@ -110,7 +110,7 @@ def test_hour_without_transactions_is_whole_while_kafka_would_still_hold_them() 
         ("transactions", "decisions", "dead_letters", "lake_decisions", "lake_dead_letters"), seen()
     )
     verdict = judge_stored_hour(hour(**nothing), now=LONG_AFTER)
-    assert (verdict.outcome, verdict.sentence) == ("passed", "nothing came in for 14:00-15:00 UTC")
+    assert (verdict.outcome, verdict.sentence) == ("passed", "no transactions for 14:00-15:00 UTC")
     later = judge_stored_hour(hour(**nothing), now=BEGIN + timedelta(days=8))
     assert later.outcome == "WARN"
     assert "holds nothing of 14:00-15:00 UTC any more" in later.sentence
