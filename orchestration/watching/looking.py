@@ -29,14 +29,12 @@ from pipelines.published_rules import read_published
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from concurrent.futures import Future
     from datetime import datetime
 
     from pipelines.kafka import OffsetRange
     from pipelines.settings import KafkaSettings
-    from sinks.alerts.glance import IndexGlance
-    from sinks.lakehouse.heads import TableHead
 
 QUESTION_SECONDS = 2.0
 LOOK_SECONDS = 5.0
@@ -52,14 +50,18 @@ class Lookout:
     def look(self, now: datetime) -> Glance:
         """What there is. A system that is away is a Trouble; SettingsError for a wrong setting."""
         settings = Settings.from_env()
+        # Imported before the clock runs: the first time it takes a second or more.
+        from sinks.alerts.glance import look_at_index
+        from sinks.lakehouse.heads import read_heads
+
         deadline = time.monotonic() + LOOK_SECONDS
         executor = ThreadPoolExecutor(max_workers=5, thread_name_prefix="look")
         try:
             asked_notes = executor.submit(read_notes, settings)
             asked_stream = executor.submit(look_at_stream, settings)
             asked_broker = executor.submit(look_at_broker, settings, now)
-            asked_index = executor.submit(_look_at_index, settings)
-            asked_lake = executor.submit(_look_at_lake, settings)
+            asked_index = executor.submit(look_at_index, settings, seconds=QUESTION_SECONDS)
+            asked_lake = executor.submit(read_heads, settings)
             notes = _await("the notes of the job", asked_notes, deadline)
             stream = _await("Flink", asked_stream, deadline)
             broker = _await("Kafka", asked_broker, deadline)
@@ -159,18 +161,6 @@ def _count_since(
     """Offsets, which are records and a few marks of Kafka's own transactions."""
     [begin] = read_offsets_at(kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
     return sum(max(0, one.end - begin.get(part, one.start)) for part, one in held.items())
-
-
-def _look_at_index(settings: Settings) -> IndexGlance:
-    from sinks.alerts.glance import look_at_index
-
-    return look_at_index(settings, seconds=QUESTION_SECONDS)
-
-
-def _look_at_lake(settings: Settings) -> Sequence[TableHead]:
-    from sinks.lakehouse.heads import read_heads
-
-    return read_heads(settings)
 
 
 def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:
