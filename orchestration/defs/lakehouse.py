@@ -9,6 +9,7 @@ import dagster as dg
 from orchestration.defs.ingest import labels
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
+from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, LakeTable
 
 # As old as the newest commit may be. Payments never pause for so long; dead letters may for ever.
 _DECISIONS_FRESH = dg.FreshnessPolicy.time_window(
@@ -23,6 +24,22 @@ _FOOTER = (
     "it has reached stand in the same commit as the rows, so that no restart loses or repeats one."
 )
 
+
+def _columns(table: LakeTable) -> dg.TableSchema:
+    """What its columns are and mean. Told once, here: told of each commit, it fills the event log."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=column.name,
+                type=str(column.type),
+                description=column.about,
+                constraints=dg.TableColumnConstraints(nullable=not column.required),
+            )
+            for column in table.columns
+        ]
+    )
+
+
 decisions_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "decisions"]),
     deps=[decisions],
@@ -34,6 +51,7 @@ decisions_table = dg.AssetSpec(
     metadata={
         "written by": _WRITER,
         "dagster/table_name": "fraud.decisions",
+        "dagster/column_schema": _columns(DECISIONS),
         "query": dg.MetadataValue.md(
             '```\nfraudlake sql "select band, count(*) from decisions group by band"\n```'
         ),
@@ -51,7 +69,11 @@ labels_table = dg.AssetSpec(
         "What transactions turned out to be: chargebacks and verdicts, each with the time at which "
         f"it became known.\n\n{_FOOTER}"
     ),
-    metadata={"written by": _WRITER, "dagster/table_name": "fraud.labels"},
+    metadata={
+        "written by": _WRITER,
+        "dagster/table_name": "fraud.labels",
+        "dagster/column_schema": _columns(LABELS),
+    },
 )
 
 dead_letters_table = dg.AssetSpec(
@@ -64,5 +86,9 @@ dead_letters_table = dg.AssetSpec(
         "Every record that could not be decided, stored or indexed, with the reason and the "
         f"original bytes.\n\n{_FOOTER}"
     ),
-    metadata={"written by": _WRITER, "dagster/table_name": "fraud.dead_letters"},
+    metadata={
+        "written by": _WRITER,
+        "dagster/table_name": "fraud.dead_letters",
+        "dagster/column_schema": _columns(DEAD_LETTERS),
+    },
 )

@@ -135,19 +135,9 @@ def _tell_commits(glance: Glance, cursor: Cursor) -> Iterator[dg.AssetMaterializ
 
 
 def _describe_table(head: TableHead) -> dict[str, Any]:
-    columns = [
-        dg.TableColumn(
-            name=column.name,
-            type=column.type,
-            description=column.about or None,
-            constraints=dg.TableColumnConstraints(nullable=not column.required),
-        )
-        for column in head.columns
-    ]
     return {
         "dagster/row_count": head.rows,
         "dagster/uri": head.location,
-        "dagster/column_schema": dg.TableSchema(columns=columns),
         "files": head.files,
         "bytes": head.bytes,
         "snapshot": str(head.snapshot_id),  # plotted as a number it would say nothing

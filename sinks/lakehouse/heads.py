@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadColumn:
-    """One column of a table as it is."""
-
-    name: str
-    type: str
-    about: str
-    required: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TableHead:
     """A table at its newest snapshot."""
 
@@ -41,7 +31,6 @@ class TableHead:
     rows: int
     files: int
     bytes: int
-    columns: tuple[HeadColumn, ...]
     location: str
     next_offsets: Mapping[int, int] = field(default_factory=dict)
     """How far the sink has got in the table's topic; empty before its first commit."""
@@ -78,15 +67,6 @@ def _head(table: Table) -> TableHead:
         rows=int(figures.get("total-records", "0")),
         files=int(figures.get("total-data-files", "0")),
         bytes=int(figures.get("total-files-size", "0")),
-        columns=tuple(
-            HeadColumn(
-                name=column.name,
-                type=str(column.field_type) if column.field_type.is_primitive else "struct",
-                about=column.doc or "",
-                required=column.required,
-            )
-            for column in table.schema().fields
-        ),
         location=table.location(),
         next_offsets={} if position is None else position.next_offsets,
     )

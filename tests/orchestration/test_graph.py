@@ -106,3 +106,15 @@ def test_every_check_says_what_it_judges(location: dg.Definitions) -> None:
         spec = graph.get(key).check_spec if hasattr(graph.get(key), "check_spec") else None
         description = graph.get(key).description if spec is None else spec.description
         assert len(description or "") > 30, key
+
+
+def test_tables_show_their_columns_and_what_each_means(location: dg.Definitions) -> None:
+    [spec] = [
+        spec
+        for spec in location.resolve_all_asset_specs()
+        if spec.key == dg.AssetKey(["iceberg", "decisions"])
+    ]
+    columns = {column.name: column for column in spec.metadata["dagster/column_schema"].columns}
+    card = columns["card_id"]
+    assert (card.type, card.description) == ("string", "A token, never a card number.")
+    assert (card.constraints.nullable, columns["alert_id"].constraints.nullable) == (False, True)

@@ -16,7 +16,7 @@ from orchestration.watching.glance import (
 )
 from pipelines.flink import Checkpoints, Job
 from sinks.alerts.glance import IndexGlance
-from sinks.lakehouse.heads import HeadColumn, TableHead
+from sinks.lakehouse.heads import TableHead
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 STARTED_MS = 1_000_000
@@ -72,7 +72,6 @@ def broker(**other: Any) -> BrokerGlance:
 
 
 def head(*, snapshot_id: int | None = 7, rows: int = 988) -> TableHead:
-    column = HeadColumn(name="card_id", type="string", about="A token.", required=True)
     return TableHead(
         table="decisions",
         snapshot_id=snapshot_id,
@@ -80,7 +79,6 @@ def head(*, snapshot_id: int | None = 7, rows: int = 988) -> TableHead:
         rows=rows,
         files=4,
         bytes=4096,
-        columns=(column,),
         location="file:///lake/decisions",
         next_offsets={0: 990},
     )

@@ -147,9 +147,3 @@ def test_head_of_a_table_says_how_much_there_is_and_how_far_the_sink_is(
     assert (head.table, head.rows, head.files) == ("decisions", 2, 1)
     assert head.snapshot_id == snapshot.snapshot_id
     assert head.next_offsets == {0: 2, 1: 0}
-    (card,) = [column for column in head.columns if column.name == "card_id"]
-    assert (card.type, card.about, card.required) == (
-        "string",
-        "A token, never a card number.",
-        True,
-    )
