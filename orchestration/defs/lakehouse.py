@@ -26,7 +26,7 @@ _FOOTER = (
 
 
 def _columns(table: LakeTable) -> dg.TableSchema:
-    """What its columns are and mean. Told once, here: told of each commit, it fills the event log."""
+    """What its columns are and mean; told with each commit, it would fill the event log."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
