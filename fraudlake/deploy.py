@@ -17,7 +17,6 @@ from fraudlake.deployment import (
     submit_held,
 )
 from fraudlake.lake_tables import apply_tables, describe
-from fraudlake.memory import Remembered, hold_job, remembered, statement_file
 from fraudlake.old_states import clear_old_states
 from fraudlake.saved_state import newest_state
 from fraudlake.stack.flink_home import find_flink
@@ -29,6 +28,7 @@ from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
 from pipelines.fx import load_fx
+from pipelines.job_memory import Remembered, hold_job, remembered, statement_file
 from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:

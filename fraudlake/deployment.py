@@ -1,7 +1,7 @@
 """The Flink job as something that is deployed: submitted, found again, stopped with its state.
 
 The job itself is planned and submitted by ``flink_jobs`` in Flink's own environment, as a child
-process. Its id is chosen here and written down first (``fraudlake.memory``), so that even a job
+process. Its id is chosen here and written down first (``pipelines.job_memory``), so that even a job
 whose submitter died is found again, and the next submission goes on from its state.
 """
 
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
 from fraudlake.lake_tables import apply_tables, describe
-from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
 from fraudlake.priming import end_left_over, prime
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
@@ -25,6 +24,7 @@ from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
 from pipelines.fx import load_fx
+from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.kafka import create_topics, read_transaction_limit_s
 from pipelines.rules import load_ruleset, shipped_rulesets
 
@@ -125,6 +125,28 @@ def submit_held(
         base_currency=load_fx().base,
     )
     return _hand_over(settings, draft, ["--ruleset", name], say)
+
+
+def restore_job(settings: Settings) -> Deployment | None:
+    """Start the last deployment again, as it was; None if Flink works on one of its name.
+
+    JobError if none was ever deployed, or if a person stopped it: then a person starts it.
+    """
+    with hold_job(settings):
+        known = remembered(settings)
+        name = settings.flink.job_name
+        if known is None:
+            msg = f"no job {name} was ever deployed here. Deploy it with `fraudlake job deploy`"
+            raise JobError(msg)
+        if FlinkRest(settings.flink.rest_url).active_job(name) is not None:
+            return None
+        if known.is_stopped:
+            msg = (
+                f"job {name} was stopped by `fraudlake job stop`, so it stays stopped. Start it "
+                "with `fraudlake job submit`"
+            )
+            raise JobError(msg)
+        return restore_held(settings)
 
 
 def restore_held(settings: Settings) -> Deployment:

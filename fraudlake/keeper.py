@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 from fraudlake.deployment import Deployment, restore_held
-from fraudlake.memory import hold_job, remembered
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
+from pipelines.job_memory import hold_job, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,14 +14,14 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from fraudlake.memory import remember, remembered, statement_file
 from fraudlake.saved_state import checkpoint_folder, local_path
+from pipelines.job_memory import remember, remembered, statement_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from fraudlake.memory import Remembered
+    from pipelines.job_memory import Remembered
     from pipelines.settings import Settings
 
 KEPT_STATES = 2

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlake.memory import Remembered, remember
 from fraudlake.saved_state import checkpoint_uri
 from fraudlake.submission import JOB, read_side_inputs, run_submission
 from pipelines.errors import FraudlakeError, JobError, TransientError
 from pipelines.flink import ENDED_STATES, FlinkRest
+from pipelines.job_memory import Remembered, remember
 from pipelines.kafka import read_group_offsets, read_offsets
 from sinks.reconciliation.topic import place_of, read_topic
 

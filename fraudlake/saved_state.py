@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from fraudlake.memory import Remembered, remembered
 from pipelines.errors import JobError
 from pipelines.flink import FlinkRest
+from pipelines.job_memory import Remembered, remembered
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import JobError
 
 if TYPE_CHECKING:
-    from fraudlake.memory import Remembered
+    from pipelines.job_memory import Remembered
 
 LAYOUTS = "io/fraudlake/state-layouts.properties"
 """In a kernel's jar: of each layout the version that it writes, then older ones that it reads."""

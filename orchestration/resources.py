@@ -7,16 +7,29 @@ already. The tests hand in small stand-ins with the same verbs.
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestration.front_door import ask
+from pipelines.features import load_features
 from pipelines.kafka import create_topics, read_offsets
+from pipelines.published_rules import publish, published_file, read_published
+from pipelines.rules import read_ruleset
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pipelines.features import Stage
+    from pipelines.published_rules import Publication
     from pipelines.topics import Topic, Topics
+    from sinks.lakehouse.upkeep.round import Task, UpkeepReport
+    from sinks.lakehouse.watch.behaviour import Behaviour
+    from sinks.lakehouse.watch.columns import ColumnDifference
+    from sinks.lakehouse.watch.doubles import Doubles
+    from sinks.reconciliation.hour import HourEvidence
 
 
 class Broker:
@@ -43,13 +56,76 @@ class Stream:
         """The job's page in Flink's own console."""
         return f"{Settings.from_env().flink.rest_url}/#/job/{job_id}"
 
-    def deploy(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Make the job what rules, code and settings say; what was done, and what that did.
+    def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """Make the job what the rules in force, code and settings say; what that did.
 
-        An answer that tells of lost or doubled records is an answer, too.
+        Where no rule set was published, the one that was deployed last stays. An answer that tells
+        of lost or doubled records is an answer, too.
         """
-        named = ("--ruleset", ruleset) if ruleset else ()
+        settings = Settings.from_env()
+        known = read_published(settings)
+        named = () if known is None else ("--ruleset", str(published_file(settings, known)))
         return ask("job", "deploy", *named, "--json", log=log, may_find_fault=True)
+
+    def restore(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """Start the last deployment again as it was, unless it runs."""
+        return ask("job", "restore", "--json", log=log)
+
+    def stages(self) -> Sequence[Stage]:
+        """What a job of the rules in force computes; nothing where none were published."""
+        settings = Settings.from_env()
+        known = read_published(settings)
+        if known is None:
+            return ()
+        features = load_features()
+        ruleset = read_ruleset(published_file(settings, known), features)
+        return features.select(ruleset.columns)
+
+
+class RuleDesk:
+    """Where rule sets are published."""
+
+    def publish(self, ruleset: str | None) -> Publication:
+        """Check a rule set and put it in force; RulesetError lists every fault."""
+        return publish(Settings.from_env(), ruleset=ruleset, now=datetime.now(UTC))
+
+
+class Tables:
+    """The tables of the lakehouse: to be kept fast and small, and to be looked at."""
+
+    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport:
+        """Do one task of upkeep on every table; SinkError if an upkeep is under way."""
+        from sinks.lakehouse.upkeep.round import keep_up
+
+        return keep_up(Settings.from_env(), (task,), tables=(), dry_run=False, say=log)
+
+    def read_behaviour(self, now: datetime) -> Behaviour:
+        """How the stream decided in the last day, and in the week before."""
+        from sinks.lakehouse.watch.behaviour import read_behaviour
+
+        return read_behaviour(Settings.from_env(), now=now)
+
+    def find_doubles(self, since: datetime) -> Doubles:
+        """Transactions that were stored twice since a moment."""
+        from sinks.lakehouse.watch.doubles import find_doubles
+
+        return find_doubles(Settings.from_env(), since=since)
+
+    def find_differences(self) -> list[ColumnDifference] | None:
+        """Columns that are not as this release writes them; None: there are no tables."""
+        from sinks.lakehouse.watch.columns import find_differences
+
+        return find_differences(Settings.from_env())
+
+
+class Audit:
+    """Reads what became of one hour of transactions, in topics, tables and index."""
+
+    def gather_hour(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+        """Of the hour that begins then."""
+        from sinks.reconciliation.hour_evidence import gather_hour
+
+        return gather_hour(Settings.from_env(), begin, partial(_tell, log))
 
 
 class AlertIndex:
@@ -67,6 +143,12 @@ class AlertIndex:
 
         return read_index_count(Settings.from_env())
 
+    def count_ids(self) -> Counter[str]:
+        """How many documents each alert has."""
+        from sinks.alerts.search import read_origins
+
+        return Counter(alert_id for alert_id, _ in read_origins(Settings.from_env()))
+
     def name(self) -> str:
         """The alias that is searched."""
         return Settings.from_env().elasticsearch.index
@@ -78,3 +160,7 @@ class Traffic:
     def send(self, *words: str, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Run a sending command to its end; its summary."""
         return ask(*words, log=log)
+
+
+def _tell(log: Callable[[str], object], what: str, count: int) -> None:
+    log(f"{what}: {count:,} read")

@@ -98,10 +98,11 @@ def rest_address(rest_url: str) -> tuple[str, int]:
 
 
 class FlinkRest:
-    """A client of one cluster."""
+    """A client of one cluster; each of its requests takes so many seconds at most."""
 
-    def __init__(self, rest_url: str) -> None:
+    def __init__(self, rest_url: str, *, request_seconds: float = REQUEST_SECONDS) -> None:
         self._url = rest_url.rstrip("/")
+        self._seconds = request_seconds
 
     def cluster(self) -> Cluster:
         """The cluster's size; TransientError when it does not answer."""
@@ -269,7 +270,7 @@ class FlinkRest:
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS) as answer:
+            with urllib.request.urlopen(request, timeout=self._seconds) as answer:
                 content = answer.read()
                 parsed: dict[str, Any] = json.loads(content) if content else {}
         except urllib.error.HTTPError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import (
@@ -174,10 +175,10 @@ def _await_listed(settings: KafkaSettings, names: list[str]) -> None:
         time.sleep(BUSY_PAUSE_SECONDS)
 
 
-def list_partitions(settings: KafkaSettings) -> dict[str, int]:
+def list_partitions(settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS) -> dict[str, int]:
     """The number of partitions of every topic; TransientError when no broker answers."""
     try:
-        metadata = connect_admin(settings).list_topics(timeout=REQUEST_SECONDS)
+        metadata = connect_admin(settings).list_topics(timeout=seconds)
     except KafkaException as error:
         msg = (
             f"no Kafka broker answers at {settings.bootstrap_servers}: {_sentence(error)}. "
@@ -188,34 +189,65 @@ def list_partitions(settings: KafkaSettings) -> dict[str, int]:
 
 
 def read_offsets(
-    settings: KafkaSettings, topic: str, *, is_committed: bool = True
+    settings: KafkaSettings,
+    topic: str,
+    *,
+    is_committed: bool = True,
+    seconds: float = REQUEST_SECONDS,
 ) -> dict[int, OffsetRange]:
     """What each partition of ``topic`` holds of committed records; empty if it does not exist.
 
     Without ``is_committed``, also what lies behind a transaction that is still open.
     """
-    count = list_partitions(settings).get(topic, 0)
-    parts = [TopicPartition(topic, partition) for partition in range(count)]
-    if not parts:
-        return {}
-    admin = connect_admin(settings)
-    first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
     level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
-    starts = _retry_busy(lambda: _list_offsets(admin, parts, first, level))
-    ends = _retry_busy(lambda: _list_offsets(admin, parts, last, level))
+    first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    count = list_partitions(settings, seconds=seconds).get(topic, 0)
+    starts, ends = _read_specs(settings, topic, count, (first, last), level, seconds=seconds)
     return {part: OffsetRange(start=starts[part], end=ends[part]) for part in starts}
 
 
-def _list_offsets(
-    admin: AdminClient, parts: list[TopicPartition], which: OffsetSpec, level: IsolationLevel
-) -> dict[int, int]:
-    futures = admin.list_offsets(
-        dict.fromkeys(parts, which), isolation_level=level, request_timeout=REQUEST_SECONDS
-    )
-    return {
-        part.partition: _await_answer(future, f"reading the offsets of {part.topic}").offset
-        for part, future in futures.items()
-    }
+def read_offsets_at(
+    settings: KafkaSettings, topic: str, *moments_ms: int, seconds: float = REQUEST_SECONDS
+) -> list[dict[int, int]]:
+    """For each moment, the first offset of each partition that is not older; else its end.
+
+    By the records' own times in Kafka. Later moments never come before earlier ones.
+    """
+    level = IsolationLevel.READ_COMMITTED
+    last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    at = [OffsetSpec.for_timestamp(moment) for moment in moments_ms]
+    count = list_partitions(settings, seconds=seconds).get(topic, 0)
+    ends, *found = _read_specs(settings, topic, count, (last, *at), level, seconds=seconds)
+    return [
+        {part: end if one[part] < 0 else min(one[part], end) for part, end in ends.items()}
+        for one in found
+    ]
+
+
+def _read_specs(
+    settings: KafkaSettings,
+    topic: str,
+    count: int,
+    specs: Iterable[OffsetSpec],
+    level: IsolationLevel,
+    *,
+    seconds: float,
+) -> list[dict[int, int]]:
+    """For each of ``specs`` the offset in each partition, through one client."""
+    parts = [TopicPartition(topic, partition) for partition in range(count)]
+    admin = connect_admin(settings)
+
+    def ask(spec: OffsetSpec) -> dict[int, int]:
+        futures = admin.list_offsets(
+            dict.fromkeys(parts, spec), isolation_level=level, request_timeout=seconds
+        )
+        doing = f"reading the offsets of {topic}"
+        return {
+            part.partition: _await_answer(future, doing, seconds=seconds).offset
+            for part, future in futures.items()
+        }
+
+    return [_retry_busy(partial(ask, spec)) if parts else {} for spec in specs]
 
 
 def read_transaction_limit_s(settings: KafkaSettings) -> int:
@@ -228,12 +260,14 @@ def read_transaction_limit_s(settings: KafkaSettings) -> int:
     return int(found["transaction.max.timeout.ms"].value) // 1000
 
 
-def read_group_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[int, int]:
+def read_group_offsets(
+    settings: KafkaSettings, group: str, topic: str, *, seconds: float = REQUEST_SECONDS
+) -> dict[int, int]:
     """The next offset a consumer group would read of each partition.
 
     A partition for which none is stored is absent.
     """
-    count = list_partitions(settings).get(topic, 0)
+    count = list_partitions(settings, seconds=seconds).get(topic, 0)
     parts = [TopicPartition(topic, partition) for partition in range(count)]
     if not parts:
         return {}
@@ -241,16 +275,18 @@ def read_group_offsets(settings: KafkaSettings, group: str, topic: str) -> dict[
     # the coordinator is not ready yet (a null group in rd_kafka_cgrp_op).
     consumer = connect_consumer(settings, group=group)
     try:
-        stored = _retry_busy(lambda: _committed(consumer, parts, group))
+        stored = _retry_busy(lambda: _committed(consumer, parts, group, seconds))
     finally:
         consumer.close()
     return {part.partition: part.offset for part in stored if part.offset >= 0}
 
 
-def _committed(consumer: Consumer, parts: list[TopicPartition], group: str) -> list[TopicPartition]:
+def _committed(
+    consumer: Consumer, parts: list[TopicPartition], group: str, seconds: float
+) -> list[TopicPartition]:
     doing = f"reading the offsets of group {group}"
     try:
-        stored: list[TopicPartition] = consumer.committed(parts, REQUEST_SECONDS)
+        stored: list[TopicPartition] = consumer.committed(parts, seconds)
     except KafkaException as error:
         raise explain(error, doing) from error
     for part in stored:
@@ -268,12 +304,14 @@ def explain(error: KafkaException, doing: str) -> FraudlakeError:
     return TerminalError(sentence)
 
 
-def _await_answer(future: Future[_Answer], doing: str) -> _Answer:
+def _await_answer(
+    future: Future[_Answer], doing: str, *, seconds: float = REQUEST_SECONDS
+) -> _Answer:
     try:
         # The broker's own limit comes first; this one is for a client that never answers.
-        return future.result(REQUEST_SECONDS * 1.5)
+        return future.result(seconds * 1.5)
     except FutureTimeoutError as error:
-        msg = f"{doing} took longer than {REQUEST_SECONDS * 1.5:.0f} s; try again"
+        msg = f"{doing} took longer than {seconds * 1.5:.0f} s; try again"
         raise TransientError(msg) from error
     except KafkaException as error:
         raise explain(error, doing) from error

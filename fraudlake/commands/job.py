@@ -84,6 +84,29 @@ def submit(
 
 
 @job.command()
+def restore(as_json: AsJson = False) -> None:
+    """Start a lost or cancelled job again, as it was deployed last, from its newest state.
+
+    Rules or code that changed since wait for a deploy. Does nothing if it runs; one that
+    `fraudlake job stop` stopped stays stopped. Example: fraudlake job restore
+    """
+    from rich.console import Console
+
+    from fraudlake.deployment import restore_job
+    from pipelines.settings import Settings
+
+    with Console(stderr=True).status("starting the job as it was"):
+        deployed = restore_job(Settings.from_env())
+    if deployed is None:
+        typer.echo(json.dumps({"state": "already runs"}) if as_json else "the job runs already")
+    elif as_json:
+        typer.echo(json.dumps(asdict(deployed)))
+    else:
+        origin = "empty profiles" if deployed.savepoint is None else deployed.savepoint
+        typer.echo(f"job {deployed.job_id} runs {deployed.ruleset} again, from {origin}")
+
+
+@job.command()
 def keep() -> None:
     """Look after the job: start it again when the cluster has lost it. Runs until it is ended.
 

@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fraudlake.lake_upkeep import Task
     from sinks.lakehouse.schema import Change
+    from sinks.lakehouse.upkeep.round import Task
 
 lake = typer.Typer(
     name="lake",
@@ -79,8 +79,8 @@ def stats(table: Tables = None, as_json: AsJson = False) -> None:
     Example: fraudlake lake stats --table decisions
     """
     from fraudlake.commands.lake_figures import show_figures
-    from fraudlake.lake_upkeep import read_all_figures
     from pipelines.settings import Settings
+    from sinks.lakehouse.upkeep.round import read_all_figures
 
     figures = read_all_figures(Settings.from_env(), table or ())
     if as_json:
@@ -133,8 +133,8 @@ def _run(
     from rich.console import Console
 
     from fraudlake.commands.lake_figures import show_change
-    from fraudlake.lake_upkeep import keep_up
     from pipelines.settings import Settings
+    from sinks.lakehouse.upkeep.round import keep_up
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     report = keep_up(

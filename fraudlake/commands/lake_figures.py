@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fraudlake.lake_upkeep import UpkeepReport
     from sinks.lakehouse.upkeep.figures import TableFigures
+    from sinks.lakehouse.upkeep.round import UpkeepReport
 
 # Lines, not columns: three tables before and after fit a terminal of 80 columns.
 LINES = {

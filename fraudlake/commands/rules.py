@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pipelines.features import Features
-    from pipelines.rules import CompiledRuleset, Example, Rule, Ruleset
+    from pipelines.rules import CompiledRuleset, Ruleset
 
 _app = typer.Typer(no_args_is_help=True, help="List, check and show rule sets.")
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped rule set, or a file.")]
@@ -74,14 +74,14 @@ def check(file: _File, as_json: _Json = False) -> None:
     """
     from pipelines.errors import RulesetError
     from pipelines.features import load_features
-    from pipelines.rules import failing_examples, find_ruleset, read_ruleset
+    from pipelines.rules import explain_failure, failing_examples, find_ruleset, read_ruleset
 
     path = find_ruleset(file)
     faults: list[str] = []
     ruleset: Ruleset | None = None
     try:
         ruleset = read_ruleset(path, load_features())
-        faults = [_failure(path.name, rule, example) for rule, example in failing_examples(ruleset)]
+        faults = [explain_failure(path.name, *found) for found in failing_examples(ruleset)]
     except RulesetError as error:
         faults = str(error).splitlines()
     if as_json:
@@ -161,12 +161,6 @@ def _as_json(
             }
     plans = [json.loads(stage.plan_json()) for stage in features.select(ruleset.columns)]
     return {**summary, "stages": plans}
-
-
-def _failure(file: str, rule: Rule, example: Example) -> str:
-    said = "does not fire" if example.fires else "fires"
-    given = json.dumps(example.given, ensure_ascii=False)
-    return f"{file} line {example.line}: rule {rule.id} {said} on its example {given}"
 
 
 def _show_check(ruleset: Ruleset | None, faults: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlake.file_lock import hold_file
 from pipelines.errors import SettingsError, StackError
+from pipelines.file_lock import hold_file
 from pipelines.settings import ENDPOINTS_FILE
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 # Only what the stack itself makes: a home may have been set to a folder that holds more.
-FOLDERS = ("kafka", "flink", "elasticsearch", "lakehouse", "dagster", "logs")
+FOLDERS = ("kafka", "flink", "elasticsearch", "lakehouse", "dagster", "rules", "logs")
 FILES = ("supervisord.conf", ".lock")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.resources import AlertIndex, Broker, Stream, Traffic
+from orchestration.resources import AlertIndex, Audit, Broker, RuleDesk, Stream, Tables, Traffic
+from orchestration.watching.looking import Lookout
 
 
 @dg.definitions
@@ -16,5 +17,9 @@ def resources() -> dg.Definitions:
             "stream": Stream(),
             "alert_index": AlertIndex(),
             "traffic": Traffic(),
+            "rule_desk": RuleDesk(),
+            "tables": Tables(),
+            "audit": Audit(),
+            "lookout": Lookout(),
         }
     )

@@ -1,48 +1,53 @@
 """Group ``stream``: the Flink job, and the topics it writes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from orchestration.code_version import job_code_version
 from orchestration.defs.ingest import customers, transactions
 from orchestration.failures import PATIENCE, translate_failures
+from orchestration.keys import JOB, RULES
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Stream
 from orchestration.topic_assets import build_topic_asset
-
-JOB = dg.AssetKey(["flink", "fraud_detection"])
+from pipelines.features import Stage
 
 
 class Deployment(dg.Config):
-    """How the job is to be deployed."""
+    """What is to be done about the job."""
 
-    ruleset: str = Field(
-        default="",
-        description="A shipped rule set by name, or the path of a file; empty: the one deployed "
-        "last, else the setting's.",
+    restore: bool = Field(
+        default=False,
+        description="Only start the last deployment again as it was, if it does not run; rules and "
+        "code that are newer wait. What the watch does about a job that has ended.",
     )
 
 
 @dg.asset(
     key=JOB,
-    deps=[transactions, customers],
+    deps=[transactions, customers, RULES],
     group_name="stream",
     kinds={"flink", "python"},
     owners=[DATA_PLATFORM],
+    code_version=job_code_version(),
     description=(
         "The job that decides on every transaction, exactly once.\n\n"
-        "Materialize it to make the job what rules, code and settings say, as `fraudlake job "
-        "deploy` does: where nothing has changed nothing is done, a missing job is submitted and "
-        "goes on from its newest state, a changed one takes the place of the old one on the "
-        "state that it has. What cannot run is refused while the old job runs on; what does not "
-        "come to its first checkpoint is taken back. The stream then runs by itself; no run of "
-        "Dagster stays open for it.\n\n"
+        "Materialize it to make the job what the rules in force (`rules/active`), code and "
+        "settings say, as `fraudlake job deploy` does: where nothing has changed nothing is done, "
+        "a missing job is submitted and goes on from its newest state, a changed one takes the "
+        "place of the old one on the state that it has. What cannot run is refused while the old "
+        "job runs on; what does not come to its first checkpoint is taken back. The stream then "
+        "runs by itself; no run of Dagster stays open for it.\n\n"
         "When it is red: the run's log ends with the reason; `fraudlake job status` and Flink's "
         "own page (in the metadata) say more."
     ),
-    metadata={"command": "fraudlake job deploy"},
+    metadata={
+        "command": "fraudlake job deploy",
+        "how the job works": dg.MetadataValue.path("docs/job.md"),
+    },
     pool="flink_deploy",
     retry_policy=PATIENCE,
 )
@@ -50,8 +55,11 @@ def fraud_detection(
     context: dg.AssetExecutionContext, config: Deployment, stream: dg.ResourceParam[Stream]
 ) -> dg.MaterializeResult[None]:
     with translate_failures():
-        answer = stream.deploy(config.ruleset, log=context.log.info)
-    report = _report(answer, page=stream.page_of(str(answer["job_id"])))
+        if config.restore:
+            return dg.MaterializeResult(metadata=_restored(stream, log=context.log.info))
+        answer = stream.deploy(log=context.log.info)
+        report = _report(answer, page=stream.page_of(str(answer["job_id"])))
+        report["plan"] = dg.MetadataValue.md(_describe_plan(stream.stages()))
     switch = answer["switch"] or {}
     if switch.get("lost") or switch.get("doubled"):
         raise dg.Failure(
@@ -61,6 +69,28 @@ def fraud_detection(
             allow_retries=False,
         )
     return dg.MaterializeResult(metadata=report)
+
+
+def _restored(stream: Stream, *, log: Callable[[str], object]) -> dict[str, Any]:
+    answer = stream.restore(log=log)
+    if "job_id" not in answer:
+        return {"deployed": "ran already"}
+    return {
+        "deployed": "restored",
+        "job id": answer["job_id"],
+        "rule set": answer["ruleset"],
+        "started from": answer["savepoint"] or "empty profiles",
+        "page": dg.MetadataValue.url(answer["url"]),
+    }
+
+
+def _describe_plan(stages: Sequence[Stage]) -> str:
+    """What the job computes, stage by stage, as Markdown."""
+    rows = [
+        f"| {stage.entity} | {', '.join(feature.name for feature in stage.features)} |"
+        for stage in stages
+    ]
+    return "\n".join(["| stage | computes |", "| --- | --- |", *rows])
 
 
 def _report(answer: Mapping[str, Any], *, page: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from pipelines.columns import transaction_columns
@@ -19,6 +20,13 @@ def failing_examples(ruleset: Ruleset) -> tuple[tuple[Rule, Example], ...]:
         for example in rule.examples
         if fires(rule.condition, example_row(rule, example)) is not example.fires
     )
+
+
+def explain_failure(file: str, rule: Rule, example: Example) -> str:
+    """What is wrong, with file and line."""
+    said = "does not fire" if example.fires else "fires"
+    given = json.dumps(example.given, ensure_ascii=False)
+    return f"{file} line {example.line}: rule {rule.id} {said} on its example {given}"
 
 
 def example_row(rule: Rule, example: Example) -> Row:

@@ -31,7 +31,9 @@ BUSY = frozenset({429, 502, 503, 504})
 """Statuses that mean: later."""
 
 
-def connect(settings: ElasticsearchSettings) -> Elasticsearch:
+def connect(
+    settings: ElasticsearchSettings, *, request_seconds: float = REQUEST_SECONDS
+) -> Elasticsearch:
     """A client for the index; connects when first used."""
     if settings.api_key.reveal() and settings.username:
         msg = (
@@ -46,7 +48,7 @@ def connect(settings: ElasticsearchSettings) -> Elasticsearch:
         api_key=settings.api_key.reveal() or None,
         ca_certs=settings.ca_certificate or DEFAULT,
         serializer=OrjsonSerializer(),
-        request_timeout=REQUEST_SECONDS,
+        request_timeout=request_seconds,
         max_retries=0,
         retry_on_timeout=False,
     )

@@ -5,6 +5,7 @@ Before the first alert there is no index; that reads as no alerts, not as an err
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,14 @@ from sinks.alerts.document import Origin
 from sinks.alerts.stored import StoredAlert, read_hit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from pipelines.settings import Settings
 
 PAGE = 5_000
 _KEEP_ALIVE = "2m"
+_IDS = 1_000
+"""So many documents are asked for at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,25 @@ def read_origins(settings: Settings) -> Iterator[tuple[str, Origin]]:
             # It ends by itself too; a failure here says nothing about the ids.
             with suppress(ApiError, TransportError):
                 client.close_point_in_time(id=pit)
+
+
+def count_documents(settings: Settings, alert_ids: Collection[str]) -> Counter[str]:
+    """How many documents there are of each of these alerts, everything written so far included."""
+    index = settings.elasticsearch.index
+    wanted, found = sorted(alert_ids), Counter[str]()
+    with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
+        client.indices.refresh(index=index, ignore_unavailable=True)
+        for begin in range(0, len(wanted), _IDS):
+            chunk = wanted[begin : begin + _IDS]
+            answer = client.search(
+                index=index,
+                query={"ids": {"values": chunk}},
+                size=2 * _IDS,  # room for those that are in two months
+                source=False,
+                ignore_unavailable=True,
+            )
+            found.update(str(hit["_id"]) for hit in answer["hits"]["hits"])
+    return found
 
 
 def _page_origins(client: Elasticsearch, pit: str) -> Iterator[tuple[str, Origin]]:

@@ -37,7 +37,7 @@ def apply_template(settings: Settings) -> TemplateChange:
 def put_template(client: Elasticsearch, settings: ElasticsearchSettings) -> TemplateChange:
     """As ``apply_template``, with a client at hand; raises the client's own errors."""
     wanted = build_template(settings.index)
-    stored = _read_digest(client, settings.index)
+    stored = read_digest(client, settings.index)
     change: TemplateChange = "unchanged"
     if stored != wanted["_meta"]["digest"]:
         client.indices.put_index_template(name=settings.index, body=wanted)
@@ -59,16 +59,7 @@ def build_template(index: str) -> dict[str, Any]:
     return {**content, "_meta": meta}
 
 
-def name_patterns(index: str) -> list[str]:
-    """Patterns of the months from 1900 to 2999, so that another index ``<index>-eu`` stays free.
-
-    >>> name_patterns("fraud-alerts")
-    ['fraud-alerts-19*.*', 'fraud-alerts-2*.*']
-    """
-    return [f"{index}-19*.*", f"{index}-2*.*"]
-
-
-def _read_digest(client: Elasticsearch, name: str) -> str | None:
+def read_digest(client: Elasticsearch, name: str) -> str | None:
     """The digest of the stored template; empty if it has none, None if there is no template."""
     try:
         found = client.indices.get_index_template(name=name)
@@ -76,6 +67,15 @@ def _read_digest(client: Elasticsearch, name: str) -> str | None:
         return None
     meta = found["index_templates"][0]["index_template"].get("_meta", {})
     return str(meta.get("digest", ""))
+
+
+def name_patterns(index: str) -> list[str]:
+    """Patterns of the months from 1900 to 2999, so that another index ``<index>-eu`` stays free.
+
+    >>> name_patterns("fraud-alerts")
+    ['fraud-alerts-19*.*', 'fraud-alerts-2*.*']
+    """
+    return [f"{index}-19*.*", f"{index}-2*.*"]
 
 
 def _put_alias(client: Elasticsearch, index: str) -> None:

@@ -68,17 +68,27 @@ class Evidence:
 
 def judge(evidence: Evidence) -> tuple[Finding, ...]:
     """Compare each step with the one before it."""
+    return (*judge_stored(evidence), *judge_alerted(evidence), *_unreadable(evidence.unreadable))
+
+
+def judge_stored(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every transaction decided or set aside, and that in the lakehouse."""
     outcomes = evidence.decisions.plus(evidence.dead_letters)
-    findings = (
+    return (
         _compare_offsets("input -> decisions + dead letters", evidence.transactions, outcomes),
         _compare_offsets("decisions -> Iceberg", evidence.decisions, evidence.lake_decisions),
         _compare_offsets(
             "dead letters -> Iceberg", evidence.dead_letters, evidence.lake_dead_letters
         ),
+    )
+
+
+def judge_alerted(evidence: Evidence) -> tuple[Finding, ...]:
+    """Every flagged decision in an alert, and that in the index."""
+    return (
         _compare_offsets("flagged decisions -> alerts", evidence.flagged, evidence.alerts),
         _compare_documents(evidence),
     )
-    return (*findings, *_unreadable(evidence.unreadable))
 
 
 def _compare_offsets(what: str, wanted: OffsetCounts, found: OffsetCounts) -> Finding:

@@ -13,10 +13,10 @@ from fraudlake import deploy
 from fraudlake.build import build_of
 from fraudlake.deploy import deploy_job
 from fraudlake.deployment import Deployment
-from fraudlake.memory import Remembered, remember, remembered, statement_file
 from fraudlake.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
+from pipelines.job_memory import Remembered, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
 if TYPE_CHECKING:

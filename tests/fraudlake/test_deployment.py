@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fraudlake import deployment
-from fraudlake.deployment import Deployment, choose_ruleset, restore_held
-from fraudlake.memory import Remembered, hold_job, remember, remembered, statement_file
+from fraudlake.deployment import Deployment, choose_ruleset, restore_held, restore_job
 from pipelines.errors import JobError
+from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 if TYPE_CHECKING:
@@ -106,3 +106,27 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
     assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
     assert draft.origin == "s3://b/savepoint"
     assert draft.job_id != known.job_id
+
+
+class NoJobs:
+    """A cluster that works on nothing."""
+
+    def __init__(self, url: str) -> None:
+        pass
+
+    def active_job(self, name: str) -> None:
+        return None
+
+
+def test_job_is_restored_only_if_it_was_deployed_and_nobody_stopped_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deployment, "FlinkRest", NoJobs)
+    monkeypatch.setattr(deployment, "restore_held", lambda settings: "as it was")
+    with pytest.raises(JobError, match="ever deployed here"):
+        restore_job(settings)
+    remember(settings, Remembered(job_id="a" * 32, ruleset="r@1", is_stopped=True))
+    with pytest.raises(JobError, match="stays stopped"):
+        restore_job(settings)
+    remember(settings, Remembered(job_id="a" * 32, ruleset="r@1"))
+    assert restore_job(settings) == "as it was"

@@ -8,9 +8,9 @@ import pytest
 
 from fraudlake import keeper
 from fraudlake.deployment import Deployment
-from fraudlake.memory import Remembered, remember
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
+from pipelines.job_memory import Remembered, remember
 from pipelines.settings import Settings, StackSettings
 
 if TYPE_CHECKING:

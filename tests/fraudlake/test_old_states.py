@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.memory import Remembered, remember, remembered, statement_file
 from fraudlake.old_states import clear_old_states
+from pipelines.job_memory import Remembered, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
 if TYPE_CHECKING:

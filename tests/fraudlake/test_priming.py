@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fraudlake import deployment, priming
-from fraudlake.memory import Remembered, remember, remembered
 from fraudlake.priming import SideInput, prime
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
+from pipelines.job_memory import Remembered, remember, remembered
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fraudlake import saved_state
-from fraudlake.memory import Remembered, remember
 from fraudlake.saved_state import named_state, newest_state
 from pipelines.errors import JobError
+from pipelines.job_memory import Remembered, remember
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.memory import Remembered
 from fraudlake.stack.project import KERNEL
 from fraudlake.state_check import LAYOUTS, read_layouts, refuse_other_state
 from pipelines.errors import JobError
+from pipelines.job_memory import Remembered
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,10 +17,10 @@ from test_job_decisions import at, send, send_transactions, transaction
 
 from fraudlake.deployment import stop_job, submit_job
 from fraudlake.keeper import restore_if_lost
-from fraudlake.memory import Remembered, remember, remembered
 from fraudlake.priming import read_newest
 from fraudlake.submission import JOB, run_submission
 from pipelines.flink import FlinkRest
+from pipelines.job_memory import Remembered, remember, remembered
 from pipelines.kafka import connect_producer, read_group_offsets
 
 if TYPE_CHECKING:

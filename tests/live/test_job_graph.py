@@ -13,8 +13,8 @@ from pipeline_runs import await_values, read_values, running_job
 from test_job_decisions import send, send_transactions, transaction
 
 from fraudlake.deployment import restore_held, stop_job, submit_job
-from fraudlake.memory import statement_file
 from pipelines.flink import FlinkRest
+from pipelines.job_memory import statement_file
 from pipelines.kafka import create_topics
 
 if TYPE_CHECKING:

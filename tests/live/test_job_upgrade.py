@@ -16,11 +16,11 @@ from test_job_decisions import BERLIN_PARIS_KM, PARIS, send_transactions, transa
 
 from fraudlake.deployment import stop_job, submit_if_missing, submit_job
 from fraudlake.keeper import restore_if_lost
-from fraudlake.memory import remember, remembered
 from fraudlake.saved_state import newest_state
 from fraudlake.stack.status import read_status
 from pipelines.errors import TransientError
 from pipelines.flink import FlinkRest
+from pipelines.job_memory import remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable

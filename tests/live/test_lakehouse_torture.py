@@ -22,10 +22,10 @@ import pytest
 from confluent_kafka import Producer
 
 from fraudlake.lake_tables import apply_tables
-from fraudlake.lake_upkeep import keep_up
 from pipelines.errors import TransientError
 from pipelines.kafka import read_offsets
 from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.upkeep.round import keep_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

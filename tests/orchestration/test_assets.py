@@ -15,10 +15,14 @@ from orchestration.defs.stream import Deployment, fraud_detection
 from orchestration.defs.traffic import TrafficConfig, send_traffic, write_command
 from orchestration.failures import translate_failures
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
+from pipelines.features import load_features
+from pipelines.rules import load_ruleset
 from pipelines.topics import Topic, Topics, declare_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pipelines.features import Stage
 
 SWITCH = {"records": 900, "lost": 0, "doubled": 0, "gap_s": 7.5, "decided_under_new": 400}
 ANSWER = {
@@ -51,7 +55,7 @@ class FakeBroker:
 
 
 class FakeStream:
-    """Answers as the command would, and remembers which rule set it was asked for."""
+    """Answers as the commands would, and remembers what it was asked for."""
 
     def __init__(self, answer: Mapping[str, Any] | Exception = ANSWER) -> None:
         self.answer = answer
@@ -60,11 +64,20 @@ class FakeStream:
     def page_of(self, job_id: str) -> str:
         return f"http://flink/#/job/{job_id}"
 
-    def deploy(self, ruleset: str, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        self.asked.append(ruleset)
+    def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        self.asked.append("deploy")
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def restore(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        self.asked.append("restore")
+        assert not isinstance(self.answer, Exception)
+        return self.answer
+
+    def stages(self) -> Sequence[Stage]:
+        features = load_features()
+        return features.select(load_ruleset("speed", features).columns)
 
 
 class FakeIndex:
@@ -153,9 +166,11 @@ def test_everything_that_asks_a_server_is_tried_again() -> None:
 def test_deployment_says_what_it_did(instance: dg.DagsterInstance) -> None:
     stream = FakeStream()
 
-    metadata = metadata_of(deploy(instance, stream, ruleset="speed"))
+    metadata = metadata_of(deploy(instance, stream))
+    plan = metadata.pop("plan")
 
-    assert stream.asked == ["speed"]
+    assert stream.asked == ["deploy"]
+    assert "| card | travel" in plan
     assert metadata == {
         "deployed": "replaced",
         "job id": "new",
@@ -177,6 +192,27 @@ def test_job_that_is_right_already_is_left_alone_and_shown(instance: dg.DagsterI
     assert not {"started from", "lost", "gap, seconds"} & metadata.keys()
 
 
+def test_repair_brings_back_what_was_deployed_and_says_from_where(
+    instance: dg.DagsterInstance,
+) -> None:
+    stream = FakeStream(
+        {"job_id": "new", "ruleset": "r@1", "savepoint": "file:/c", "url": "http://p"}
+    )
+
+    metadata = metadata_of(deploy(instance, stream, restore=True))
+
+    assert stream.asked == ["restore"]
+    assert metadata == {
+        "deployed": "restored",
+        "job id": "new",
+        "rule set": "r@1",
+        "started from": "file:/c",
+        "page": "http://p",
+    }
+    again = metadata_of(deploy(instance, FakeStream({"state": "already runs"}), restore=True))
+    assert again == {"deployed": "ran already"}
+
+
 @pytest.mark.parametrize("found", [{"lost": 3}, {"doubled": 1}])
 def test_change_that_lost_or_doubled_records_is_red(
     instance: dg.DagsterInstance, found: dict[str, int]
@@ -185,7 +221,9 @@ def test_change_that_lost_or_doubled_records_is_red(
 
     result = deploy(instance, stream)
 
-    assert stream.asked == [""]  # once: the next attempt would find nothing to do, and be green
+    assert stream.asked == [
+        "deploy"
+    ]  # once: the next attempt would find nothing to do, and be green
     [failure] = result.get_step_failure_events()
     assert "fraudlake reconcile" in str(failure.event_specific_data)
 
@@ -198,7 +236,7 @@ def test_faulty_rule_file_fails_the_step_at_once_with_its_sentence(
 
     result = deploy(instance, stream)
 
-    assert stream.asked == [""]
+    assert stream.asked == ["deploy"]
     [failure] = result.get_step_failure_events()
     assert sentence in str(failure.event_specific_data)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from fraudlake.file_lock import hold_file
 from pipelines.errors import SinkError
+from pipelines.file_lock import hold_file
 from sinks.lakehouse.catalog import FOLDER, open_catalog
 from sinks.lakehouse.tables import TABLES
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files

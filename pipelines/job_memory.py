@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from fraudlake.file_lock import hold_file
 from pipelines.errors import JobError
+from pipelines.file_lock import hold_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +95,17 @@ def hold_job(settings: Settings, *, wait_seconds: float = LOCK_SECONDS) -> Itera
     path = _file(settings, "lock")
     with hold_file(path, wait_seconds=wait_seconds, refuse=lambda: refusal):
         yield
+
+
+def is_being_changed(settings: Settings) -> bool:
+    """Whether somebody submits or stops the job at this moment; nothing is made or waited for."""
+    if not _file(settings, "lock").is_file():
+        return False
+    try:
+        with hold_job(settings, wait_seconds=0):
+            return False
+    except JobError:
+        return True
 
 
 def _file(settings: Settings, kind: str) -> Path:

@@ -1,0 +1,49 @@
+"""What the code of the job and the shipped rules are, as a hash: read when the graph is loaded.
+
+Dagster shows an asset as behind when it was materialized at another code version. Files are read
+and nothing else, so that this needs no server and no setting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pipelines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PROJECT = Path(pipelines.__file__).parent.parent
+_DIGITS = 12
+_JOB = (
+    "flink_jobs/**/*.py",
+    "flink_jobs/**/*.java",
+    "flink_jobs/**/*.properties",
+    "pipelines/contracts/*.json",
+    "pipelines/expressions/*.py",
+    "pipelines/features.toml",
+    "pipelines/features/*.py",
+    "pipelines/fx.toml",
+    "pipelines/rules/*.py",
+)
+_RULES = ("pipelines/rulesets/*.toml", "pipelines/features.toml", "pipelines/rules/*.py")
+
+
+def job_code_version() -> str:
+    """Of what the job is planned and made from; its rule set has a version of its own."""
+    return _hash(_JOB)
+
+
+def rules_code_version() -> str:
+    """Of the shipped rule sets, and of what gives them their meaning."""
+    return _hash(_RULES)
+
+
+def _hash(patterns: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in patterns for path in _PROJECT.glob(pattern)}):
+        digest.update(f"{path.relative_to(_PROJECT)}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:_DIGITS]

@@ -1,0 +1,65 @@
+"""The watch: one look a minute, reported without a run; and the same checks, to be run by hand."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from orchestration.failures import translate_failures
+from orchestration.keys import JOB
+from orchestration.verdicts import to_result
+from orchestration.watching.checks import LOOK_CHECKS
+from orchestration.watching.cursor import Cursor
+from orchestration.watching.looking import Lookout
+from orchestration.watching.report import report
+from pipelines.errors import SettingsError
+
+REPAIR = {"ops": {JOB.to_python_identifier(): {"config": {"restore": True}}}}
+
+
+@dg.sensor(
+    target=dg.AssetSelection.assets(JOB),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Looks once a minute at job, topics, index and tables, and reports what is new. A job that "
+        "has ended without `fraudlake job stop` is started again as it was: once for each end, and "
+        "twice within an hour at most. Each tick says in a line what it saw."
+    ),
+    tags={"domain": "fraud"},
+)
+def stream_watch(
+    context: dg.SensorEvaluationContext, lookout: dg.ResourceParam[Lookout]
+) -> dg.SensorResult | dg.SkipReason:
+    try:
+        glance = lookout.look(datetime.now(UTC))
+    except SettingsError as error:
+        return dg.SkipReason(f"the settings are wrong: {error}")
+    found = report(glance, Cursor.from_json(context.cursor))
+    context.log.info(found.sentence)
+    key = found.incident.repair_key
+    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR)]
+    return dg.SensorResult(
+        run_requests=runs,
+        skip_reason=None if runs else dg.SkipReason(found.sentence),
+        cursor=found.cursor.to_json(),
+        asset_events=list(found.events),
+    )
+
+
+@dg.multi_asset_check(
+    specs=[
+        dg.AssetCheckSpec(name=check.name, asset=check.asset, description=check.about)
+        for check in LOOK_CHECKS
+    ],
+    can_subset=True,
+)
+def look_now(
+    context: dg.AssetCheckExecutionContext, lookout: dg.ResourceParam[Lookout]
+) -> Iterator[dg.AssetCheckResult]:
+    """One look for all of them."""
+    with translate_failures():
+        glance = lookout.look(datetime.now(UTC))
+    for check in LOOK_CHECKS:
+        if dg.AssetCheckKey(check.asset, check.name) in context.selected_asset_check_keys:
+            yield to_result(check.judge(glance), asset=check.asset, check=check.name)

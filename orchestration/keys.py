@@ -1,0 +1,20 @@
+"""The keys of the assets that more than one module speaks of."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+JOB = dg.AssetKey(["flink", "fraud_detection"])
+RULES = dg.AssetKey(["rules", "active"])
+INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
+RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
+
+
+def topic_key(name: str) -> dg.AssetKey:
+    """The asset of the topic that stands under ``name`` in ``Topics``."""
+    return dg.AssetKey(["kafka", name])
+
+
+def table_key(name: str) -> dg.AssetKey:
+    """The asset of a table of the lakehouse."""
+    return dg.AssetKey(["iceberg", name])

@@ -1,0 +1,102 @@
+"""The checks that one look answers: which asset each is of, and the function that judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration.keys import INDEX, JOB, table_key, topic_key
+from orchestration.verdict import Verdict, fail, is_well, warn
+from orchestration.watching.glance import Trouble
+from orchestration.watching.judging import (
+    judge_checkpoint_age,
+    judge_dead_letters,
+    judge_lag,
+    judge_rules,
+    judge_running,
+    judge_showing,
+    judge_storing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import dagster as dg
+
+    from orchestration.watching.glance import Glance
+    from sinks.alerts.glance import IndexGlance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookCheck:
+    """One check."""
+
+    asset: dg.AssetKey
+    name: str
+    about: str
+    judge: Callable[[Glance], Verdict]
+
+
+def judge_template(index: IndexGlance | Trouble) -> Verdict:
+    """Is the index template the one of this release?"""
+    if isinstance(index, Trouble):
+        return warn(f"nothing is known of it: {index.sentence}")
+    if index.stored_digest is None:
+        return fail("there is no index template: materialize elasticsearch/fraud_alerts")
+    if index.stored_digest != index.wanted_digest:
+        return fail(
+            "the index template is that of another release: materialize elasticsearch/fraud_alerts"
+        )
+    return is_well("the index template is the one of this release")
+
+
+LOOK_CHECKS = (
+    LookCheck(
+        asset=JOB,
+        name="running",
+        about="The job runs. One that ended without `fraudlake job stop` is started again, once.",
+        judge=lambda seen: judge_running(seen.notes, seen.stream),
+    ),
+    LookCheck(
+        asset=JOB,
+        name="checkpoint_age",
+        about="The newest checkpoint is younger than a minute: decisions leave with each.",
+        judge=lambda seen: judge_checkpoint_age(seen.stream),
+    ),
+    LookCheck(
+        asset=JOB,
+        name="lag_in_budget",
+        about="Few transactions wait to be decided.",
+        judge=lambda seen: judge_lag(seen.broker),
+    ),
+    LookCheck(
+        asset=JOB,
+        name="decides_by_active_rules",
+        about="The job runs the rule set that `rules/active` has published.",
+        judge=lambda seen: judge_rules(seen.notes, seen.stream),
+    ),
+    LookCheck(
+        asset=topic_key("dead_letters"),
+        name="rate",
+        about="At most one in a hundred records of the last hour was set aside.",
+        judge=lambda seen: judge_dead_letters(seen.broker),
+    ),
+    LookCheck(
+        asset=table_key("decisions"),
+        name="sink_keeps_up",
+        about="No decision waits for more than five minutes to be stored.",
+        judge=lambda seen: judge_storing(seen.broker, seen.lake),
+    ),
+    LookCheck(
+        asset=INDEX,
+        name="sink_keeps_up",
+        about="No alert waits for more than five minutes to be shown.",
+        judge=lambda seen: judge_showing(seen.broker),
+    ),
+    LookCheck(
+        asset=INDEX,
+        name="template_in_step",
+        about="The index template is the one of this release.",
+        judge=lambda seen: judge_template(seen.index),
+    ),
+)

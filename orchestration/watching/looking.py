@@ -1,0 +1,172 @@
+"""Asking every system at once, each for a few seconds at most.
+
+A system that does not answer costs the others nothing: each is asked in a thread of its own, which
+is left behind if it does not end in time (a catalog behind a dead network takes a minute to fail).
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, TypeVar
+
+from orchestration.watching.glance import (
+    LATE_S,
+    TOO_LATE_S,
+    BrokerGlance,
+    Glance,
+    JobNotes,
+    StreamGlance,
+    Trouble,
+    count_late,
+)
+from pipelines.errors import FraudlakeError
+from pipelines.flink import FlinkRest
+from pipelines.job_memory import is_being_changed, remembered
+from pipelines.kafka import read_group_offsets, read_offsets, read_offsets_at
+from pipelines.published_rules import read_published
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+    from datetime import datetime
+
+    from pipelines.kafka import OffsetRange
+    from pipelines.settings import KafkaSettings
+
+QUESTION_SECONDS = 2.0
+LOOK_SECONDS = 5.0
+"""The longest that a whole look takes."""
+HOUR_MS = 3_600_000
+WATCHED_TOPICS = ("transactions", "customers", "labels", "decisions", "alerts", "dead_letters")
+_Answer = TypeVar("_Answer")
+
+
+class Lookout:
+    """Looks once at everything; the resource of the watching sensor."""
+
+    def look(self, now: datetime) -> Glance:
+        """What there is. A system that is away is a Trouble; SettingsError for a wrong setting."""
+        settings = Settings.from_env()
+        # Imported before the clock runs: the first time it takes a second or more.
+        from sinks.alerts.glance import look_at_index
+        from sinks.lakehouse.heads import read_heads
+
+        deadline = time.monotonic() + LOOK_SECONDS
+        executor = ThreadPoolExecutor(max_workers=5, thread_name_prefix="look")
+        try:
+            asked_notes = executor.submit(read_notes, settings)
+            asked_stream = executor.submit(look_at_stream, settings)
+            asked_broker = executor.submit(look_at_broker, settings, now)
+            asked_index = executor.submit(look_at_index, settings, seconds=QUESTION_SECONDS)
+            asked_lake = executor.submit(read_heads, settings)
+            notes = _await("the notes of the job", asked_notes, deadline)
+            stream = _await("Flink", asked_stream, deadline)
+            broker = _await("Kafka", asked_broker, deadline)
+            index = _await("Elasticsearch", asked_index, deadline)
+            lake = _await("the lakehouse", asked_lake, deadline)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+        return Glance(at=now, notes=notes, stream=stream, broker=broker, index=index, lake=lake)
+
+
+def read_notes(settings: Settings) -> JobNotes:
+    """What the stack's home says of the job and its rules."""
+    known = remembered(settings)
+    published = read_published(settings)
+    return JobNotes(
+        deployed_id=None if known is None else known.job_id,
+        is_stopped=known is not None and known.is_stopped,
+        is_being_changed=is_being_changed(settings),
+        published=None if published is None else published.version,
+    )
+
+
+def look_at_stream(settings: Settings) -> StreamGlance:
+    """The job as the cluster sees it; TransientError if that is away."""
+    rest = FlinkRest(settings.flink.rest_url, request_seconds=QUESTION_SECONDS)
+    known = remembered(settings)
+    jobs = rest.jobs(settings.flink.job_name)
+    chosen = [job for job in jobs if job.is_active]
+    chosen += [job for job in jobs if known is not None and job.job_id == known.job_id]
+    job = next(iter([*chosen, *jobs]), None)
+    if job is None:
+        return StreamGlance(
+            job=None, checkpoints=None, restarts=None, ruleset=None, url=settings.flink.rest_url
+        )
+    return StreamGlance(
+        job=job,
+        checkpoints=rest.checkpoints(job.job_id),
+        restarts=rest.read_restarts(job.job_id) if job.is_active else None,
+        ruleset=rest.parameters(job.job_id).get("ruleset"),
+        url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+    )
+
+
+def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
+    """Ends of the topics, and how far behind their readers are; TransientError if it is away."""
+    kafka, topics = settings.kafka, settings.kafka.topics()
+    held = {
+        name: read_offsets(kafka, getattr(topics, name).name, seconds=QUESTION_SECONDS)
+        for name in WATCHED_TOPICS
+    }
+    now_ms = int(now.timestamp() * 1000)
+    late = (now_ms - LATE_S * 1000, now_ms - TOO_LATE_S * 1000)
+    job_group, alert_group = _groups(settings)
+    decided = _read_done(kafka, job_group, topics.transactions.name, held["transactions"])
+    shown = _read_done(kafka, alert_group, topics.alerts.name, held["alerts"])
+    decisions_before = read_offsets_at(
+        kafka, topics.decisions.name, *late, seconds=QUESTION_SECONDS
+    )
+    alerts_before = read_offsets_at(kafka, topics.alerts.name, *late, seconds=QUESTION_SECONDS)
+    return BrokerGlance(
+        ends={name: {part: one.end for part, one in parts.items()} for name, parts in held.items()},
+        job_lag=_lag(held["transactions"], decided),
+        alerts_lag=_lag(held["alerts"], shown),
+        alerts_late=count_late((alerts_before[0], alerts_before[1]), shown),
+        decisions_before=(decisions_before[0], decisions_before[1]),
+        letters_last_hour=_count_since(
+            kafka, topics.dead_letters.name, now_ms - HOUR_MS, held["dead_letters"]
+        ),
+        transactions_last_hour=_count_since(
+            kafka, topics.transactions.name, now_ms - HOUR_MS, held["transactions"]
+        ),
+    )
+
+
+def _groups(settings: Settings) -> tuple[str, str]:
+    """The consumer groups of the job and of the alert sink."""
+    from sinks.alerts.run import name_group
+
+    return f"{settings.kafka.topic_prefix}{settings.flink.job_name}", name_group(settings)
+
+
+def _read_done(
+    kafka: KafkaSettings, group: str, topic: str, held: Mapping[int, OffsetRange]
+) -> dict[int, int]:
+    """Up to where a group has come; what was never read begins where the topic does."""
+    read = read_group_offsets(kafka, group, topic, seconds=QUESTION_SECONDS)
+    return {partition: read.get(partition, one.start) for partition, one in held.items()}
+
+
+def _lag(held: Mapping[int, OffsetRange], done: Mapping[int, int]) -> int:
+    return sum(max(0, one.end - done[partition]) for partition, one in held.items())
+
+
+def _count_since(
+    kafka: KafkaSettings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
+) -> int:
+    """Offsets, which are records and a few marks of Kafka's own transactions."""
+    [begin] = read_offsets_at(kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
+    return sum(max(0, one.end - begin.get(part, one.start)) for part, one in held.items())
+
+
+def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:
+    try:
+        return future.result(max(0.0, deadline - time.monotonic()))
+    except FutureTimeoutError:
+        return Trouble(sentence=f"{whom} did not answer within {LOOK_SECONDS:.0f} s")
+    except FraudlakeError as error:
+        return Trouble(sentence=str(error))

@@ -1,0 +1,156 @@
+"""The rule set that is in force: checked, kept under its version, and named by one small file.
+
+Both lie in ``<stack home>/rules``: each version that was ever published as the file it was, and
+``active.json``, which says which of them counts. A file that was edited since changes nothing
+until it is published.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.errors import RulesetError
+from pipelines.features import load_features
+from pipelines.job_memory import remembered
+from pipelines.rules import (
+    Ruleset,
+    compile_rules,
+    explain_failure,
+    failing_examples,
+    find_ruleset,
+    read_ruleset,
+    shipped_rulesets,
+)
+from pipelines.rules.difference import describe_difference
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pipelines.settings import Settings
+
+FOLDER = "rules"
+ACTIVE_FILE = "active.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """The rule set in force."""
+
+    version: str
+    source: str
+    """A shipped name, or the path of the file it was made from."""
+    file: str
+    """Its copy, in the folder of the published ones."""
+    at: str
+    """When it was published."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What publishing has done."""
+
+    published: Published
+    before: str | None
+    """The version that was in force, if any."""
+    ruleset: Ruleset
+    difference: str
+    """To the one before, as Markdown."""
+    path: Path
+    """The copy that is to be deployed."""
+
+
+def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Publication:
+    """Put a rule set in force; RulesetError lists every fault, and the one in force stays.
+
+    Not named, it is the source that was published last, else what the job was deployed with, else
+    the setting's.
+    """
+    known = read_published(settings)
+    source = find_ruleset(ruleset or _choose(settings, known))
+    checked = check_ruleset(source)
+    folder = _folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"{checked.version.replace('@', '-')}.toml"
+    _write(copy, source.read_text(encoding="utf-8"))
+    shipped = source.stem if shipped_rulesets().get(source.stem) == source else None
+    published = Published(
+        version=checked.version,
+        source=shipped or str(source.absolute()),
+        file=copy.name,
+        at=now.isoformat(timespec="seconds"),
+    )
+    difference = _describe(settings, known, checked)
+    _write(folder / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
+    return Publication(
+        published=published,
+        before=None if known is None else known.version,
+        ruleset=checked,
+        difference=difference,
+        path=copy,
+    )
+
+
+def check_ruleset(path: Path) -> Ruleset:
+    """The rule set of a file that can run and does what its examples say, in both engines' SQL.
+
+    RulesetError lists every fault, one in a line.
+    """
+    ruleset = read_ruleset(path, load_features())
+    faults = [explain_failure(path.name, *found) for found in failing_examples(ruleset)]
+    if faults:
+        raise RulesetError("\n".join(faults))
+    compile_rules(ruleset, "flink")
+    compile_rules(ruleset, "duckdb")
+    return ruleset
+
+
+def read_published(settings: Settings) -> Published | None:
+    """The rule set in force, if any was published; RulesetError if that cannot be read."""
+    path = _folder(settings) / ACTIVE_FILE
+    if not path.is_file():
+        return None
+    try:
+        return Published(**json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        msg = f"{path} does not say which rule set is in force: {error}. Publish one again"
+        raise RulesetError(msg) from error
+
+
+def published_file(settings: Settings, published: Published) -> Path:
+    """The copy of a published rule set."""
+    return _folder(settings) / published.file
+
+
+def _choose(settings: Settings, known: Published | None) -> str:
+    if known is not None:
+        return known.source
+    job = remembered(settings)
+    return settings.flink.ruleset if job is None or not job.ruleset_name else job.ruleset_name
+
+
+def _describe(settings: Settings, known: Published | None, after: Ruleset) -> str:
+    if known is None:
+        return describe_difference(None, after)
+    try:
+        before = read_ruleset(published_file(settings, known), load_features())
+    except RulesetError as error:
+        fault = str(error).splitlines()[0]
+        return (
+            f"**{after.version}** takes the place of {known.version}, "
+            f"which cannot be read any longer: {fault}"
+        )
+    return describe_difference(before, after)
+
+
+def _write(path: Path, text: str) -> None:
+    """Put ``text`` in place in one step."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.stack.home / FOLDER

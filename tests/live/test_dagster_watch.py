@@ -1,0 +1,277 @@
+"""The watch on real servers: a cancelled job, servers that are away, an hour that is not whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+from pipeline_runs import await_values, running_job, running_sinks
+
+from fraudlake.deployment import stop_job
+from orchestration.definitions import defs
+from orchestration.keys import JOB, RECONCILIATION
+from pipelines.flink import FlinkRest
+from pipelines.ids import decision_id
+from pipelines.kafka import connect_producer
+from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.progress import read_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.settings import Settings
+
+pytestmark = pytest.mark.live
+
+TRANSACTIONS = 60
+FLAGGED = 3
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
+
+
+class Daemon:
+    """What Dagster's daemon does with the sensor: ticks it, stores what it says, runs its runs."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self.instance = instance
+        self.location = defs()
+        self.cursor: str | None = None
+        self.seconds = 0.0
+        self.runs: list[dg.ExecuteInProcessResult] = []
+        self.sensor = self.location.resolve_sensor_def("stream_watch")
+
+    def tick(self) -> str:
+        """One tick; its line. Runs are run before this returns."""
+        begun = time.monotonic()
+        context = dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursor,
+            definitions=self.location,
+            resources=dict(self.location.resources or {}),
+        )
+        found = self.sensor.evaluate_tick(context)
+        self.seconds = time.monotonic() - begun
+        self.cursor = found.cursor
+        for event in found.asset_events:
+            self.instance.report_runless_asset_event(event)
+        for request in found.run_requests or ():
+            job = self.location.resolve_implicit_global_asset_job_def()
+            self.runs.append(
+                job.execute_in_process(
+                    instance=self.instance,
+                    asset_selection=[JOB],
+                    run_config=request.run_config,
+                    raise_on_error=False,
+                )
+            )
+        return found.skip_message or ""
+
+    def outcome(self, check: str) -> str:
+        """The newest evaluation of a check of the job: its sentence, with a mark where red."""
+        key = dg.AssetCheckKey(JOB, check)
+        (record,) = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+        assert record.event is not None
+        assert record.event.dagster_event is not None
+        evaluation = record.event.dagster_event.asset_check_evaluation_data
+        return f"{'' if evaluation.passed else 'RED '}{evaluation.description}"
+
+    def commits(self) -> int:
+        """How often the table of decisions was reported as new."""
+        key = dg.AssetKey(["iceberg", "decisions"])
+        return len(self.instance.fetch_materializations(key, limit=100).records)
+
+
+@pytest.fixture
+def daemon(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """With the settings of this test, as the daemon's processes read them."""
+    for name, value in settings.to_env().items():
+        monkeypatch.setenv(name, value)
+    with dg.instance_for_test() as instance:
+        yield Daemon(instance)
+
+
+def send_transactions(settings: Settings) -> None:
+    """Payments of one hour that closed long ago, by Kafka's time as well; three are large.
+
+    And one of the last second before it, and one of the first after.
+    """
+    producer = connect_producer(settings.kafka)
+    moments = [HOUR + timedelta(seconds=30 * number) for number in range(TRANSACTIONS)]
+    moments = [HOUR - timedelta(seconds=1), *moments, HOUR + timedelta(hours=1)]
+    for number, moment in enumerate(moments, start=-1):
+        content = {
+            "transaction_id": f"t{number}",
+            "event_time": f"{moment:%Y-%m-%dT%H:%M:%S}.000Z",
+            "card_id": f"card-{number}",
+            "customer_id": f"customer-{number}",
+            "merchant_id": "merchant-1",
+            "merchant_category": "5411",
+            "amount": 500.0 if number in range(FLAGGED) else 10.0,
+            "currency": "EUR",
+            "channel": "pos",
+        }
+        producer.produce(
+            settings.kafka.topics().transactions.name,
+            key=str(content["card_id"]).encode(),
+            value=json.dumps(content).encode(),
+            timestamp=round(moment.timestamp() * 1000),
+        )
+    assert producer.flush(30) == 0
+
+
+def reconcile(daemon: Daemon) -> dict[str, dg.AssetCheckEvaluation]:
+    """The checks of the hour, run as a backfill of one partition."""
+    job = daemon.location.resolve_implicit_job_def_def_for_assets([RECONCILIATION])
+    assert job is not None
+    result = job.execute_in_process(
+        instance=daemon.instance,
+        asset_selection=[RECONCILIATION],
+        partition_key=f"{HOUR:%Y-%m-%d-%H:%M}",
+    )
+    return {one.check_name: one for one in result.get_asset_check_evaluations()}
+
+
+def await_rows(settings: Settings, rows: int) -> None:
+    deadline = time.monotonic() + 90
+    while read_progress(settings)["decisions"].rows < rows:
+        assert time.monotonic() < deadline, "the sink stored too few decisions"
+        time.sleep(0.5)
+
+
+def delete_row(settings: Settings, decision: str) -> None:
+    """As somebody with rights on the catalog could."""
+    with open_catalog(settings, writable=True) as catalog:
+        assert catalog is not None
+        table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
+        table.delete(f"decision_id = '{decision}'")
+
+
+def test_hour_is_whole_until_a_row_is_taken_away_which_is_then_named(
+    settings: Settings, daemon: Daemon
+) -> None:
+    with running_job(settings, ruleset="classic"), running_sinks(settings):
+        send_transactions(settings)
+        sent = TRANSACTIONS + 2
+        decisions = await_values(settings.kafka, settings.kafka.topics().decisions.name, sent)
+        await_rows(settings, sent)
+        line = daemon.tick()
+        assert f"{sent} decisions stored" in line, line
+        assert daemon.commits() == 1
+
+        whole = reconcile(daemon)
+        assert whole["stored_once"].passed, whole["stored_once"].description
+        assert f"0 of {TRANSACTIONS} decisions in Iceberg missing" in str(
+            whole["stored_once"].description
+        )
+        deadline = time.monotonic() + 60
+        while not (alerted := reconcile(daemon)["alerted_once"]).passed:
+            assert time.monotonic() < deadline, alerted.description
+        assert f"0 of {FLAGGED} alerts in Elasticsearch missing" in str(alerted.description)
+
+    victim = next(one for one in decisions if one["transaction"]["transaction_id"] == "t17")
+    delete_row(settings, victim["decision_id"])
+    broken = reconcile(daemon)["stored_once"]
+
+    assert not broken.passed
+    assert broken.severity is dg.AssetCheckSeverity.ERROR
+    assert f"1 of {TRANSACTIONS} decisions in Iceberg missing" in str(broken.description)
+    source = victim["source"]
+    place = f"({source['partition']}, {source['offset']})"
+    assert victim["decision_id"] == decision_id(**source)
+    assert victim["decision_id"] in str(broken.metadata["first faults"].value)
+    assert place in str(broken.metadata["to see them"].value)
+
+    # The commit that took it away is new, once: also for a daemon that was started again.
+    daemon.tick()
+    assert daemon.commits() == 2
+    again = Daemon(daemon.instance)
+    again.cursor = daemon.cursor
+    again.tick()
+    assert again.commits() == 2
+
+
+def test_cancelled_job_is_started_again_once_and_a_stopped_one_stays_stopped(
+    settings: Settings, daemon: Daemon
+) -> None:
+    rest = FlinkRest(settings.flink.rest_url)
+    with running_job(settings, ruleset="classic") as deployment:
+        assert "job RUNNING" in daemon.tick()
+        assert daemon.outcome("running").startswith(f"job {deployment.job_id} RUNNING")
+        print(f"tick with all servers up: {daemon.seconds:.2f} s")
+
+        cancelled_at = time.monotonic()
+        rest.cancel(deployment.job_id)
+        rest.await_end(deployment.job_id, wait_seconds=30)
+        daemon.tick()
+
+        (run,) = daemon.runs
+        assert run.success
+        (event,) = run.get_asset_materialization_events()
+        assert event.materialization.metadata["deployed"].value == "restored"
+        running = rest.active_job(settings.flink.job_name)
+        assert running is not None
+        assert running.job_id != deployment.job_id
+        assert daemon.outcome("running").startswith(f"job {running.job_id} RUNNING")
+        print(f"green again after {time.monotonic() - cancelled_at:.1f} s")
+        # At most a minute passes before the sensor ticks.
+        assert time.monotonic() - cancelled_at < 120
+
+        assert "job RUNNING" in daemon.tick()
+        assert len(daemon.runs) == 1
+
+        stop_job(settings)
+        daemon.tick()
+        assert len(daemon.runs) == 1
+        assert "fraudlake job stop" in daemon.outcome("running")
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """A port that takes connections and never answers: worse than one that refuses them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def point_at(settings: Settings, away: str, server: str) -> Settings:
+    """The settings with one server elsewhere."""
+    others: dict[str, Any] = {
+        "kafka": {"bootstrap_servers": away},
+        "flink": {"rest_url": f"http://{away}"},
+        "elasticsearch": {"url": f"http://{away}"},
+        "lakehouse": {"catalog_uri": f"http://{away}/catalog", "warehouse": "w"},
+    }
+    section = dataclasses.replace(getattr(settings, server), **others[server])
+    return dataclasses.replace(settings, **{server: section})
+
+
+WORDS = {
+    "kafka": "no Kafka broker answers at",
+    "flink": "no Flink cluster answers at",
+    "elasticsearch": "Elasticsearch at",
+    "lakehouse": "catalog",
+}
+
+
+@pytest.mark.parametrize("server", list(WORDS))
+def test_server_that_is_away_is_said_in_words_and_the_others_are_seen(
+    settings: Settings, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, server: str
+) -> None:
+    daemon.tick()
+    with silent_server() as away:
+        for name, value in point_at(settings, away, server).to_env().items():
+            monkeypatch.setenv(name, value)
+        line = daemon.tick()
+    print(f"tick with {server} silent: {daemon.seconds:.2f} s: {line}")
+
+    assert WORDS[server] in line or "did not answer within" in line
+    seen = {"kafka": "transactions wait", "elasticsearch": "0 alerts", "lakehouse": "no tables yet"}
+    for other, words in seen.items():
+        assert (words in line) is (other != server), line
+    assert daemon.seconds < 6
+    assert daemon.runs == []

@@ -1,0 +1,127 @@
+"""What a look becomes: events where something is new, and a line that reads like a log."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import dagster as dg
+from glances import AWAY, NO_JOB, NOW, broker, glance, head, job, stream
+
+from orchestration.watching.cursor import Cursor
+from orchestration.watching.glance import Glance, Trouble
+from orchestration.watching.report import Report, report
+
+MINUTE = timedelta(minutes=1)
+
+
+def keys(found: Report, kind: type) -> list[str]:
+    return [one.asset_key.to_user_string() for one in found.events if isinstance(one, kind)]
+
+
+def after(cursor: Cursor) -> Cursor:
+    """As the next tick gets it."""
+    return Cursor.from_json(cursor.to_json())
+
+
+def test_first_look_reports_everything() -> None:
+    found = report(glance(), Cursor())
+
+    assert keys(found, dg.AssetMaterialization) == ["iceberg/decisions"]
+    assert keys(found, dg.AssetObservation) == [
+        "flink/fraud_detection",
+        "kafka/transactions",
+        "kafka/dead_letters",
+        "elasticsearch/fraud_alerts",
+    ]
+    assert len(keys(found, dg.AssetCheckEvaluation)) == 8
+    assert found.sentence == (
+        "job RUNNING, newest checkpoint 1 s old; 12 transactions wait; 988 decisions stored; "
+        "9 alerts"
+    )
+
+
+def test_second_look_repeats_nothing_that_has_not_changed() -> None:
+    first = report(glance(), Cursor())
+    second = report(glance(at=NOW + MINUTE), after(first.cursor))
+
+    assert keys(second, dg.AssetMaterialization) == []
+    assert keys(second, dg.AssetCheckEvaluation) == []
+    assert keys(second, dg.AssetObservation) == ["flink/fraud_detection"]
+
+
+def test_commit_and_intake_are_new_with_their_figures() -> None:
+    first = report(glance(), Cursor())
+    grown = broker(ends={"transactions": {0: 700, 1: 420}, "dead_letters": {0: 3}})
+    seen = glance(at=NOW + MINUTE, broker=grown, lake=[head(snapshot_id=8, rows=1108)])
+    second = report(seen, after(first.cursor))
+
+    (commit,) = [one for one in second.events if isinstance(one, dg.AssetMaterialization)]
+    assert commit.metadata["dagster/row_count"].value == 1108
+    assert commit.metadata["snapshot"].value == "8"
+    observed = {
+        one.asset_key.to_user_string(): one.metadata
+        for one in second.events
+        if isinstance(one, dg.AssetObservation)
+    }
+    # 120 records in 60 seconds.
+    assert observed["kafka/transactions"]["records a second"].value == 2.0
+    assert observed["kafka/transactions"]["end offset"].value == 1120
+    assert "12 transactions wait at 2/s; 1,108 decisions stored" in second.sentence
+
+
+def test_check_is_reported_when_it_changes_and_now_and_then() -> None:
+    first = report(glance(), Cursor())
+    behind = report(glance(at=NOW + MINUTE, broker=broker(job_lag=50_000)), after(first.cursor))
+    (changed,) = [one for one in behind.events if isinstance(one, dg.AssetCheckEvaluation)]
+    assert (changed.check_name, changed.passed) == ("lag_in_budget", False)
+    assert changed.severity is dg.AssetCheckSeverity.WARN
+
+    later = report(glance(at=NOW + 6 * MINUTE), after(first.cursor))
+    assert len(keys(later, dg.AssetCheckEvaluation)) == 8
+
+
+def everything_away() -> Glance:
+    return glance(
+        stream=AWAY,
+        broker=Trouble(sentence="no Kafka broker answers at k"),
+        index=Trouble(sentence="Elasticsearch at e does not answer"),
+        lake=Trouble(sentence="the lakehouse did not answer within 5 s"),
+    )
+
+
+def test_what_is_away_is_said_in_words_and_what_was_known_stays_known() -> None:
+    first = report(glance(), Cursor())
+    dark = report(replace(everything_away(), at=NOW + MINUTE), after(first.cursor))
+
+    assert dark.sentence == (
+        "no Flink cluster answers at http://flink; no Kafka broker answers at k; "
+        "Elasticsearch at e does not answer; the lakehouse did not answer within 5 s"
+    )
+    assert keys(dark, dg.AssetMaterialization) == []
+    assert dark.incident.repair_key is None
+    # Nothing is new when they are back.
+    back = report(glance(at=NOW + 2 * MINUTE), after(dark.cursor))
+    assert keys(back, dg.AssetMaterialization) == []
+
+
+def test_repair_is_remembered_for_the_next_look() -> None:
+    ended = glance(stream=stream(job("CANCELED")))
+    first = report(ended, Cursor())
+    assert first.incident.repair_key is not None
+    second = report(replace(ended, at=NOW + MINUTE), after(first.cursor))
+    assert second.incident.repair_key is None
+    assert second.cursor.repairs == (NOW.timestamp(),)
+
+
+def test_absence_is_timed_from_its_first_sight_and_ends_with_it() -> None:
+    first = report(glance(stream=NO_JOB), Cursor())
+    second = report(glance(stream=NO_JOB, at=NOW + MINUTE), after(first.cursor))
+    assert second.cursor.absent_since == NOW.timestamp()
+    assert second.incident.repair_key == "a1:unknown"
+    assert report(glance(), after(second.cursor)).cursor.absent_since is None
+
+
+def test_cursor_of_another_layout_is_begun_anew() -> None:
+    assert Cursor.from_json('{"version": 0, "seen": 1}') == Cursor()
+    assert Cursor.from_json(None) == Cursor()
