@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.resources import AlertIndex, Broker, Stream, Traffic
+from orchestration.resources import AlertIndex, Broker, Sinks, Stream, Traffic
 
 
 @dg.definitions
@@ -15,6 +15,7 @@ def resources() -> dg.Definitions:
             "broker": Broker(),
             "stream": Stream(),
             "alert_index": AlertIndex(),
+            "sinks": Sinks(),
             "traffic": Traffic(),
         }
     )

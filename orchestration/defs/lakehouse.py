@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from orchestration.defs.ingest import labels
+from orchestration.defs.sinks import lakehouse_sink
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
 
@@ -16,7 +17,7 @@ _FOOTER = (
 
 decisions_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "decisions"]),
-    deps=[decisions],
+    deps=[decisions, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
@@ -32,7 +33,7 @@ decisions_table = dg.AssetSpec(
 
 labels_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "labels"]),
-    deps=[labels],
+    deps=[labels, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
@@ -45,7 +46,7 @@ labels_table = dg.AssetSpec(
 
 dead_letters_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "dead_letters"]),
-    deps=[dead_letters],
+    deps=[dead_letters, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],

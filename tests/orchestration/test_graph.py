@@ -69,7 +69,13 @@ def test_every_asset_says_what_it_is_whose_and_of_what_kind(location: dg.Definit
         assert spec.kinds, name
         assert spec.group_name in {"ingest", "stream", "alerts", "lakehouse"}, name
         assert {"written by", "command"} & spec.metadata.keys(), name
-        assert spec.key.path[0] in {"kafka", "flink", "elasticsearch", "iceberg"}, name
+        assert spec.key.path[0] in {
+            "kafka",
+            "flink",
+            "elasticsearch",
+            "iceberg",
+            "sinks",
+        }, name
 
 
 def test_only_the_tables_are_written_by_others_alone(location: dg.Definitions) -> None:
