@@ -26,7 +26,8 @@ Outcome = Literal["started", "already runs", "started anew", "stopped", "already
 READY_SECONDS = 60.0
 # supervisord kills one that takes longer than its ``stop_seconds``.
 STOP_SECONDS = 45.0
-LOCK_SECONDS = 10.0
+# `fraudlake up` holds the home until everything answers; Dagster may be there before the job is.
+LOCK_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
 
