@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the secrets of docker-compose.yml into `.env` beside it, which only its owner may read.
-# Each is made up here. What stands there already stays: the volumes know the old ones.
+# Each is made up here. What stands there already stays: PostgreSQL keeps the password it began with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 077
