@@ -33,8 +33,6 @@ RUN apt-get update \
     && install -d -o fraudlake /var/lib/fraudlake /var/lib/dagster
 
 COPY --from=build /opt/fraudlake /opt/fraudlake
-# A new volume takes this file over.
-COPY --chown=fraudlake orchestration/dagster.yaml /var/lib/dagster/dagster.yaml
 ENV PATH=/opt/fraudlake/.venv/bin:$PATH \
     FRAUDLAKE_CACHE=/opt/fraudlake/cache
 

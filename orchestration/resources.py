@@ -154,6 +154,27 @@ class AlertIndex:
         return Settings.from_env().elasticsearch.index
 
 
+class Sinks:
+    """The two sinks, as processes."""
+
+    def run_elsewhere(self) -> bool:
+        """Whether something else than the local stack runs them."""
+        return Settings.from_env().stack.sinks_external
+
+    def act(
+        self, action: str, *names: str, log: Callable[[str], object]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Start, stop or restart the named ones, else both; what was done to each."""
+        reports: Sequence[Mapping[str, Any]]
+        reports = ask("sink", action, *names, "--json", log=log)["sinks"]
+        return reports
+
+    def count_rows(self, *, log: Callable[[str], object]) -> Mapping[str, int]:
+        """The rows of each table that the lakehouse sink fills; those that exist."""
+        tables = ask("lake", "stats", "--json", log=log)["tables"]
+        return {str(table["table"]): int(table["rows"]) for table in tables}
+
+
 class Traffic:
     """Whatever sends transactions: the generator, or a file that is replayed."""
 

@@ -80,6 +80,8 @@ class StackSettings:
     taskmanager_memory_mb: int = 2048
     taskmanagers: int = 1
     taskmanager_slots: int = 2
+    sinks_external: bool = False
+    """True: the sinks run elsewhere, as containers do; ``fraudlake up`` starts none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

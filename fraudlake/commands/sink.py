@@ -1,10 +1,12 @@
-"""``fraudlake sink``: run one of the two sinks in the foreground, or give its work away."""
+"""``fraudlake sink``: the two sinks, in the foreground, as parts of the stack, or given away."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from fraudlake.commands.sink_control import restart, start, stop
 
 if TYPE_CHECKING:
     import threading
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Hang the command group on the application."""
     group = typer.Typer(
-        help="Run a sink in the foreground, until interrupted. `fraudlake up` runs both for you.",
+        help="Start and stop the sinks that `fraudlake up` runs, or run one in the foreground.",
         no_args_is_help=True,
     )
+    group.command()(start)
+    group.command()(stop)
+    group.command()(restart)
     group.command()(lakehouse)
     group.command()(alerts)
     group.command()(hand_over)

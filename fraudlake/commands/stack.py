@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from fraudlake.stack.status import StackStatus
 
+# Dagster's own first page shows runs; what a newcomer wants to see is a page further.
+_GRAPH = "/asset-groups"
+
 jars = typer.Typer(
     name="jars",
     help="The jars of the servers and the job: fetch, check, build, lock.",
@@ -45,6 +48,7 @@ def up(
     from fraudlake.stack.lifecycle import start_stack
     from fraudlake.stack.progress import Progress
     from fraudlake.stack.status import read_status
+    from fraudlake.stack.workers import DAGSTER
     from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 
@@ -54,7 +58,8 @@ def up(
         settings = start_stack(Settings.from_env(), servers_only=servers, ui=ui, observer=progress)
     for part in read_status(settings).parts:
         if part.endpoint != "":
-            console.print(f"{part.name:<14} {part.endpoint}", highlight=False, soft_wrap=True)
+            page = f"{part.endpoint}{_GRAPH}" if part.name == DAGSTER else part.endpoint
+            console.print(f"{part.name:<14} {page}", highlight=False, soft_wrap=True)
     console.print("See it with `fraudlake status`, stop it with `fraudlake down`.")
 
 

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from fraudlake.stack.home import Endpoints, Home
 from fraudlake.stack.job import submit_if_missing
+from fraudlake.stack.last_words import last_words
 from fraudlake.stack.observer import Observer, Silent
 from fraudlake.stack.parts import (
     JOB,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 SLOWEST = "elasticsearch"
 READY_SECONDS = 240.0
 POLL_SECONDS = 0.2
-LAST_LINES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def start_stack(
             else:
                 supervisor.start(list(run.programs.values()), environ)  # 4.
             servers = local_servers(settings)
-            workers = [] if servers_only else wanted_workers(ui=ui)
+            workers = [] if servers_only else wanted_workers(settings, ui=ui)
             _remember(run, [*servers, *workers, *([] if servers_only else [JOB])])
             _start(run, servers)
             _await(run, [part for part in servers if part != SLOWEST])
@@ -220,7 +220,7 @@ def _await(run: _Run, parts: Sequence[str]) -> None:
         for part in tuple(pending):
             died = len(exits.get(part, [])) > before.get(part, 0)
             if died or states[part].state in ("BACKOFF", "EXITED", "FATAL"):
-                raise StackError(_last_words(run, part, exits.get(part, [])))
+                raise StackError(last_words(run.home, part, exits.get(part, [])))
             if states[part].state == "RUNNING" and _answers(run, part):
                 pending.remove(part)
                 if part in run.started:
@@ -235,19 +235,6 @@ def _await(run: _Run, parts: Sequence[str]) -> None:
 
 def _answers(run: _Run, part: str) -> bool:
     return answers(part, run.settings, dagster_url=str(run.endpoints["dagster"]["url"]))
-
-
-def _last_words(run: _Run, part: str, exits: Sequence[str]) -> str:
-    log = run.home.log(part)
-    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    lines = [line for line in text.splitlines() if _is_telling(line)][-LAST_LINES:]
-    how = exits[-1] if exits else "its command could not be run"
-    said = "".join(f"\n    {line[:300]}" for line in lines)
-    return f"{part} ended while starting ({how}). The end of {log}:{said or ' it is empty'}"
-
-
-def _is_telling(line: str) -> bool:
-    return line.strip() != "" and not line.lstrip().startswith("at ")  # a frame of a Java trace
 
 
 def _run_job(run: _Run) -> None:

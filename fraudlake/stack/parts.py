@@ -127,9 +127,10 @@ def check_children_agree(settings: Settings, environ: Mapping[str, str], directo
             raise SettingsError(msg)
 
 
-def wanted_workers(*, ui: bool) -> list[str]:
+def wanted_workers(settings: Settings, *, ui: bool) -> list[str]:
     """The Python parts to start."""
-    return [*SINKS, JOB_KEEPER, *([DAGSTER] if ui else [])]
+    sinks = () if settings.stack.sinks_external else SINKS
+    return [*sinks, JOB_KEEPER, *([DAGSTER] if ui else [])]
 
 
 def plan_programs(

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from orchestration.defs.sinks import alerts_sink
 from orchestration.defs.stream import alerts
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.owners import INVESTIGATION
@@ -10,7 +11,7 @@ from orchestration.resources import AlertIndex
 
 @dg.asset(
     key=dg.AssetKey(["elasticsearch", "fraud_alerts"]),
-    deps=[alerts],
+    deps=[alerts, alerts_sink],
     group_name="alerts",
     kinds={"elasticsearch"},
     owners=[INVESTIGATION],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.resources import AlertIndex, Audit, Broker, RuleDesk, Stream, Tables, Traffic
+from orchestration.resources import AlertIndex, Audit, Broker, RuleDesk, Sinks, Stream, Tables, Traffic
 from orchestration.watching.looking import Lookout
 
 
@@ -16,6 +16,7 @@ def resources() -> dg.Definitions:
             "broker": Broker(),
             "stream": Stream(),
             "alert_index": AlertIndex(),
+            "sinks": Sinks(),
             "traffic": Traffic(),
             "rule_desk": RuleDesk(),
             "tables": Tables(),

@@ -7,6 +7,7 @@ from datetime import timedelta
 import dagster as dg
 
 from orchestration.defs.ingest import labels
+from orchestration.defs.sinks import lakehouse_sink
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
 from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, LakeTable
@@ -42,7 +43,7 @@ def _columns(table: LakeTable) -> dg.TableSchema:
 
 decisions_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "decisions"]),
-    deps=[decisions],
+    deps=[decisions, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
@@ -60,7 +61,7 @@ decisions_table = dg.AssetSpec(
 
 labels_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "labels"]),
-    deps=[labels],
+    deps=[labels, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],
@@ -78,7 +79,7 @@ labels_table = dg.AssetSpec(
 
 dead_letters_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "dead_letters"]),
-    deps=[dead_letters],
+    deps=[dead_letters, lakehouse_sink],
     group_name="lakehouse",
     kinds={"iceberg", "parquet"},
     owners=[DATA_PLATFORM],

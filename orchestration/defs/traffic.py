@@ -23,13 +23,18 @@ class TrafficConfig(dg.Config):
     )
     replay_file: str | None = Field(
         default=None,
-        description="Replay this file of transactions instead; the fields above then do not count.",
+        description="Replay this file of transactions instead, such as "
+        "docs/examples/bank_history.csv; the fields above then do not count.",
     )
     replay_mapping: str | None = Field(
         default=None, description="The TOML file that says what the columns of the file mean."
     )
     replay_speed: str = Field(
         default="max", description="By event time: 1x, 10x, or max for as fast as possible."
+    )
+    replay_start_at: str | None = Field(
+        default=None,
+        description="Move all event times so that the first lands here: now, or a time.",
     )
 
 
@@ -80,7 +85,9 @@ def _write_replay(file: str, config: TrafficConfig) -> tuple[str, ...]:
     if config.replay_mapping is None:
         msg = f"replay_file={file} needs replay_mapping: the file that says what its columns mean"
         raise TerminalError(msg)
-    options = ("--mapping", config.replay_mapping, "--speed", config.replay_speed)
+    options = ["--mapping", config.replay_mapping, "--speed", config.replay_speed]
+    if config.replay_start_at is not None:
+        options += ["--start-at", config.replay_start_at]
     return ("replay", file, *options, "--json")
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from orchestration.defs.lakehouse import dead_letters_table, decisions_table, labels_table
+from orchestration.defs.sinks import lakehouse_sink
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Tables
@@ -20,7 +21,8 @@ def _build(
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(["iceberg", name]),
-        deps=[decisions_table, labels_table, dead_letters_table],
+        # The sink makes the tables: in a run of both it comes first.
+        deps=[lakehouse_sink, decisions_table, labels_table, dead_letters_table],
         group_name="lakehouse",
         kinds={"iceberg", "python"},
         owners=[DATA_PLATFORM],

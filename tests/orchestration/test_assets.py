@@ -278,11 +278,24 @@ def test_words_are_understood_by_the_command_line() -> None:
         TrafficConfig(),
         TrafficConfig(count=None, duration="30s"),
         TrafficConfig(replay_file=__file__, replay_mapping=__file__),
+        TrafficConfig(replay_file=__file__, replay_mapping=__file__, replay_start_at="now"),
     ):
         name, *words = write_command(config)
         context = command.make_context("fraudlake", [name, *words])
         subcommand = command.get_command(context, name)  # type: ignore[attr-defined]
         subcommand.make_context(name, words)
+
+
+def test_history_is_replayed_from_a_file_at_a_speed_and_a_time() -> None:
+    config = TrafficConfig(
+        replay_file="history.csv",
+        replay_mapping="history.toml",
+        replay_speed="10x",
+        replay_start_at="now",
+    )
+    assert " ".join(write_command(config)) == (
+        "replay history.csv --mapping history.toml --speed 10x --start-at now --json"
+    )
 
 
 @pytest.mark.parametrize(

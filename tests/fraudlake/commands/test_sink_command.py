@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -11,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
+from fraudlake.stack import sinks
 from fraudlake.stack.session_mark import is_marked
+from fraudlake.stack.sinks import SinkReport
 from sinks.lakehouse import run as module
 
 if TYPE_CHECKING:
@@ -77,3 +80,25 @@ def test_both_sinks_are_offered() -> None:
 
     assert "lakehouse" in result.output
     assert "alerts" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["lakehouse-sink", "alerts-sink"]),
+        (["lakehouse"], ["lakehouse-sink"]),
+        (["alerts"], ["alerts-sink"]),
+    ],
+)
+def test_stack_is_told_which_sinks_to_stop(
+    words: list[str], parts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(settings: Settings, part: str) -> SinkReport:
+        return SinkReport(part=part, outcome="stopped", pid=None, uptime_seconds=0, log="a.log")
+
+    monkeypatch.setattr(sinks, "stop_sink", stop)
+
+    result = CliRunner().invoke(app, ["sink", "stop", *words, "--json"])
+
+    assert [report["part"] for report in json.loads(result.stdout)["sinks"]] == parts
+    assert json.loads(result.stdout)["sinks"][0]["outcome"] == "stopped"

@@ -12,6 +12,7 @@ from fraudlake.stack.parts import (
     check_children_agree,
     choose_endpoints,
     local_servers,
+    wanted_workers,
 )
 from pipelines.errors import SettingsError
 from pipelines.settings import (
@@ -44,6 +45,12 @@ def test_external_servers_are_not_started() -> None:
     )
     assert local_servers(nothing) == []
     assert set(choose_endpoints(nothing)) == {"dagster", "ports"}
+
+
+def test_sinks_that_run_elsewhere_are_not_started() -> None:
+    here, elsewhere = Settings(), Settings(stack=StackSettings(sinks_external=True))
+    assert wanted_workers(here, ui=False) == ["lakehouse-sink", "alerts-sink", "job-keeper"]
+    assert wanted_workers(elsewhere, ui=True) == ["job-keeper", "dagster"]
 
 
 def test_chosen_addresses_reach_the_settings_and_external_ones_stay() -> None:

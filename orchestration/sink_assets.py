@@ -1,0 +1,87 @@
+"""A sink as an asset: materialized means that it runs and has all it needs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.failures import PATIENCE, translate_failures
+from orchestration.owners import DATA_PLATFORM
+from orchestration.resources import Sinks
+
+
+def build_sink_asset(
+    name: str,
+    *,
+    group: str,
+    about: str,
+    deps: Sequence[dg.AssetsDefinition],
+    fills_tables: bool = False,
+) -> dg.AssetsDefinition:
+    """The asset of the sink that the command line calls ``name``.
+
+    With ``fills_tables`` it tells of the tables, too: the sink makes them when it starts, and an
+    external asset is grey until somebody has told of it.
+    """
+
+    @dg.asset(
+        key=dg.AssetKey(["sinks", name]),
+        deps=list(deps),
+        group_name=group,
+        kinds={"python"},
+        owners=[DATA_PLATFORM],
+        description=(
+            f"{about}\n\n"
+            "A process that its supervisor keeps running; no run of Dagster stays open for it. "
+            "Materialize it to start the sink if it was stopped, and to wait until it has all it "
+            "needs. To stop it or to start it anew: the job `operate_sinks`.\n\n"
+            "Where the sinks are run elsewhere, as containers are, nothing is started: whatever "
+            "runs them restarts them.\n\n"
+            f"When it is red: the run's log says why; `fraudlake logs {name}-sink` says more."
+        ),
+        metadata={"command": f"fraudlake sink start {name}"},
+        retry_policy=PATIENCE,
+    )
+    def sink_runs(
+        context: dg.AssetExecutionContext, sinks: dg.ResourceParam[Sinks]
+    ) -> dg.MaterializeResult[None]:
+        with translate_failures():
+            if sinks.run_elsewhere():
+                metadata = _tell_elsewhere(name)
+            else:
+                (report,) = sinks.act("start", name, log=context.log.info)
+                metadata = tell_report(report)
+            rows = sinks.count_rows(log=context.log.info) if fills_tables else {}
+        for table, count in rows.items():
+            _tell_table(context, table, count)
+        return dg.MaterializeResult(metadata=metadata)
+
+    return sink_runs
+
+
+def tell_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What was done to a sink, in the words of the asset's page."""
+    figures = {"done": report["outcome"], "log": dg.MetadataValue.path(report["log"])}
+    if report["pid"] is not None:
+        figures |= {"process": report["pid"], "up for, seconds": report["uptime_seconds"]}
+    return figures
+
+
+def _tell_table(context: dg.AssetExecutionContext, table: str, rows: int) -> None:
+    context.log_event(
+        dg.AssetMaterialization(
+            asset_key=dg.AssetKey(["iceberg", table]),
+            description="In place, as seen when its sink was looked after.",
+            metadata={"dagster/row_count": rows},
+        )
+    )
+
+
+def _tell_elsewhere(name: str) -> dict[str, Any]:
+    return {
+        "done": "nothing: the sink is run elsewhere, and was not looked at",
+        "run by": dg.MetadataValue.md(
+            f"its own container, or whatever runs it. `docker compose ps {name}-sink` shows it, "
+            f"`docker compose restart {name}-sink` starts it anew"
+        ),
+    }
