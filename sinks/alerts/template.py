@@ -37,7 +37,7 @@ def apply_template(settings: Settings) -> TemplateChange:
 def put_template(client: Elasticsearch, settings: ElasticsearchSettings) -> TemplateChange:
     """As ``apply_template``, with a client at hand; raises the client's own errors."""
     wanted = build_template(settings.index)
-    stored = _read_digest(client, settings.index)
+    stored = read_digest(client, settings.index)
     change: TemplateChange = "unchanged"
     if stored != wanted["_meta"]["digest"]:
         client.indices.put_index_template(name=settings.index, body=wanted)
@@ -48,15 +48,31 @@ def put_template(client: Elasticsearch, settings: ElasticsearchSettings) -> Temp
 
 def build_template(index: str) -> dict[str, Any]:
     """The body of the template for the monthly indices behind alias ``index``."""
-    parts = json.loads(resources.files(__package__).joinpath("index_template.json").read_text())
     content = {
         "index_patterns": name_patterns(index),
         "priority": PRIORITY,
-        "template": {**parts, "aliases": {index: {}}},
+        "template": {**read_parts(), "aliases": {index: {}}},
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     meta = {"managed_by": "fraudlake", "schema_version": SCHEMA_VERSION, "digest": digest}
     return {**content, "_meta": meta}
+
+
+def read_parts() -> dict[str, Any]:
+    """Settings and mappings, as the file of this release has them."""
+    text = resources.files(__package__).joinpath("index_template.json").read_text()
+    parts: dict[str, Any] = json.loads(text)
+    return parts
+
+
+def read_digest(client: Elasticsearch, name: str) -> str | None:
+    """The digest of the stored template; empty if it has none, None if there is no template."""
+    try:
+        found = client.indices.get_index_template(name=name)
+    except NotFoundError:
+        return None
+    meta = found["index_templates"][0]["index_template"].get("_meta", {})
+    return str(meta.get("digest", ""))
 
 
 def name_patterns(index: str) -> list[str]:
@@ -66,16 +82,6 @@ def name_patterns(index: str) -> list[str]:
     ['fraud-alerts-19*.*', 'fraud-alerts-2*.*']
     """
     return [f"{index}-19*.*", f"{index}-2*.*"]
-
-
-def _read_digest(client: Elasticsearch, name: str) -> str | None:
-    """The digest of the stored template; empty if it has none, None if there is no template."""
-    try:
-        found = client.indices.get_index_template(name=name)
-    except NotFoundError:
-        return None
-    meta = found["index_templates"][0]["index_template"].get("_meta", {})
-    return str(meta.get("digest", ""))
 
 
 def _put_alias(client: Elasticsearch, index: str) -> None:

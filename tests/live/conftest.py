@@ -16,9 +16,12 @@ from fraudlake.stack.purge import purge_stack
 from fraudlake.stack.shutdown import stop_stack
 from pipelines.kafka import create_topics
 from pipelines.settings import Settings
+from sinks.alerts.client import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from elasticsearch import Elasticsearch
 
 # Any free one for each, so that a stack of one's own may run beside the tests.
 PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
@@ -59,3 +62,16 @@ def settings(stack: Settings) -> Settings:
         elasticsearch=dataclasses.replace(stack.elasticsearch, index=f"{name}-alerts"),
         lakehouse=dataclasses.replace(stack.lakehouse, namespace=name),
     )
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[Elasticsearch]:
+    """A client for the index; what the test wrote is removed afterwards."""
+    with connect(settings.elasticsearch) as client:
+        yield client
+        names = f"{settings.elasticsearch.index}-*"
+        for name in client.indices.get(index=names, allow_no_indices=True):
+            client.indices.delete(index=name)
+        client.options(ignore_status=404).indices.delete_index_template(
+            name=settings.elasticsearch.index
+        )
