@@ -182,11 +182,13 @@ def _tell_applied(applied: Applied, *, dry_run: bool, reindex: bool) -> None:
         )
     for one in applied.left:
         typer.echo(_describe(one))
-    if not reindex and any(one.remedy == "new index" for one in applied.left):
+    if dry_run:
+        typer.echo("nothing was done")
+    elif not reindex and any(one.remedy == "new index" for one in applied.left):
         typer.echo(
             "left as it is. `fraudlake alerts apply --reindex` does it, while everything runs"
         )
-    if not (applied.done or applied.rebuilt or applied.left):
+    elif not (applied.done or applied.rebuilt or applied.left):
         typer.echo("the indices are what they should be; nothing was done")
 
 
