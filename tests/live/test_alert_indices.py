@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import os
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alert_index import (
+    MONTH,
     alert_id,
     await_caught_up,
     await_true,
+    documents,
+    fill,
     get,
     make_alert,
+    names,
     rewind,
     running,
     send,
@@ -27,7 +26,7 @@ from alert_index import (
 from elasticsearch import ApiError
 
 from pipelines.errors import SinkError, TransientError
-from sinks.alerts import cases, copying, rebuild, retention, template
+from sinks.alerts import cases, copying, rebuild
 from sinks.alerts.apply import Applied, apply_index
 from sinks.alerts.client import connect
 from sinks.alerts.differences import read_differences
@@ -36,9 +35,7 @@ from sinks.alerts.indices import (
     block_writes,
     name_discard,
     name_token,
-    read_inventory,
 )
-from sinks.alerts.retention import Fate, expire_months, read_retention
 from sinks.alerts.search import read_alert, read_index_count, read_origins
 
 if TYPE_CHECKING:
@@ -50,48 +47,6 @@ if TYPE_CHECKING:
     from sinks.alerts.rebuild import Step
 
 pytestmark = pytest.mark.live
-
-MONTH = "2026.11"
-
-
-@pytest.fixture
-def change_template(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Make another release of the template: of its mapping by path, or of its settings."""
-    parts = template.read_parts()
-
-    def change(fields: dict[str, Any] | None = None, **settings: Any) -> None:
-        changed = copy.deepcopy(parts)
-        changed["settings"] |= settings
-        for path, definition in (fields or {}).items():
-            *objects, name = path.split(".")
-            inside = changed["mappings"]["properties"]
-            for step in objects:
-                inside = inside.setdefault(step, {"properties": {}})["properties"]
-            inside[name] = definition
-        monkeypatch.setattr(template, "read_parts", lambda: changed)
-
-    return change
-
-
-def fill(settings: Settings, count: int, **changes: Any) -> None:
-    """Let the sink write ``count`` alerts."""
-    send(settings, *(make_alert(number, 1, **changes) for number in range(count)))
-    with running(settings):
-        await_caught_up(settings)
-
-
-def names(index: Elasticsearch, settings: Settings) -> list[str]:
-    """The indices there are, without the alias at their beginning."""
-    stem = settings.elasticsearch.index
-    return sorted(name.removeprefix(f"{stem}-") for name in index.indices.get(index=f"{stem}-*"))
-
-
-def documents(index: Elasticsearch, settings: Settings) -> dict[str, dict[str, Any]]:
-    """What a search through the alias finds; fails if it finds an alert twice."""
-    index.indices.refresh(index=settings.elasticsearch.index)
-    found = index.search(index=settings.elasticsearch.index, size=10_000)["hits"]["hits"]
-    assert len(found) == len({hit["_id"] for hit in found})
-    return {hit["_id"]: hit["_source"] for hit in found}
 
 
 def count(index: Elasticsearch, settings: Settings, query: dict[str, Any]) -> int:
@@ -320,59 +275,6 @@ def test_edit_of_a_month_exchanged_since_it_was_read_is_made_on_the_new_one(
     assert documents(index, settings)[alert_id(1)]["case"]["reason"] == "late"
 
 
-STEPS = ("scan", "write_copies", "block_writes", "count_documents", "_compare_counts", "_swap")
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_rebuild_killed_at_any_step_is_done_by_running_it_again(
-    settings: Settings, index: Elasticsearch, change_template: Callable[..., None], step: str
-) -> None:
-    fill(settings, 20)
-    before = documents(index, settings)
-    change_template({"fraud.hits": {"type": "keyword"}})
-
-    killed = start_rebuild(settings, die_after=step)
-
-    assert killed.wait(60) == -9
-    assert documents(index, settings) == before
-    if step == "_swap":
-        assert names(index, settings) == [f"r2.{MONTH}"]
-    else:
-        assert names(index, settings) == [MONTH, f"r2.{MONTH}"]
-        assert "copy" in {one.about for one in read_differences(settings)}
-    applied = apply_index(settings, reindex=True)
-    assert applied.left == []
-    assert documents(index, settings) == before
-    assert names(index, settings) == [f"r2.{MONTH}" if step == "_swap" else f"r3.{MONTH}"]
-    # It is open to writing, and the sink goes on.
-    send(settings, make_alert(3, 2))
-    with running(settings):
-        await_caught_up(settings)
-    assert documents(index, settings)[alert_id(3)]["fraud"]["sequence"] == 2
-
-
-def start_rebuild(settings: Settings, *, die_after: str) -> subprocess.Popen[bytes]:
-    """A process that ends itself, without a word, when ``die_after`` has returned."""
-    code = f"""
-import os, signal
-from pipelines.settings import Settings
-from sinks.alerts import apply, rebuild, template
-parts = template.read_parts()
-parts["mappings"]["properties"]["fraud"]["properties"]["hits"] = {{"type": "keyword"}}
-template.read_parts = lambda: parts
-step = rebuild.{die_after}
-def die(*args, **kwargs):
-    result = step(*args, **kwargs)
-    if "{die_after}" == "scan":
-        result = list(result)
-    os.kill(os.getpid(), signal.SIGKILL)
-rebuild.{die_after} = die
-apply.apply_index(Settings.from_env(), reindex=True)
-"""
-    environ = {**os.environ, **settings.to_env()}
-    return subprocess.Popen([sys.executable, "-c", code], env=environ)
-
-
 def test_document_that_the_new_mapping_refuses_leaves_everything_as_it_was(
     settings: Settings, index: Elasticsearch, change_template: Callable[..., None]
 ) -> None:
@@ -477,155 +379,3 @@ def test_sink_waits_while_the_index_is_closed_to_writing_and_then_goes_on(
     found = documents(index, settings)
     assert found.keys() == {alert_id(0), alert_id(1)}
     assert found[alert_id(0)]["fraud"]["sequence"] == 2
-
-
-TODAY = date(2026, 11, 27)
-
-
-def fill_months(settings: Settings, index: Elasticsearch) -> None:
-    """Three alerts in 2019, one in each of three months of 2026; those of 2019 are closed."""
-    opened = ["2019-02-03T04:05:06Z"] * 3
-    opened += ["2026-09-30T23:59:59Z", "2026-10-01T00:00:00Z", "2026-11-30T00:00:00Z"]
-    send(settings, *(make_alert(n, 1, opened_at=moment) for n, moment in enumerate(opened)))
-    with running(settings):
-        await_caught_up(settings)
-    for number in range(3):
-        close(settings, index, number)
-
-
-def close(settings: Settings, index: Elasticsearch, number: int, **case: Any) -> None:
-    index.update(
-        index=f"{settings.elasticsearch.index}-2019.02",
-        id=alert_id(number),
-        doc={"case": {"status": "closed", "verdict": "fraud", **case}},
-        refresh=True,
-    )
-
-
-def test_old_months_are_deleted_when_all_their_cases_are_closed(
-    settings: Settings, index: Elasticsearch
-) -> None:
-    fill_months(settings, index)
-    said: list[str] = []
-
-    planned = read_retention(settings, today=TODAY, keep_months=1)
-    expiry = expire_months(settings, today=TODAY, keep_months=1, say=said.append)
-
-    assert [one.fate for one in planned] == [
-        Fate.EXPIRED,
-        Fate.UNFINISHED,
-        Fate.YOUNG,
-        Fate.NEWEST,
-    ]
-    assert expiry.before == tuple(planned)
-    assert expiry.deleted == (f"{settings.elasticsearch.index}-2019.02",)
-    assert [one.figures.unfinished for one in expiry.after] == [1, 1, 1]
-    assert names(index, settings) == ["2026.09", "2026.10", "2026.11"]
-    assert said == [f"{settings.elasticsearch.index}-2019.02 is deleted: 3 alerts, all closed"]
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        {"status": "open"},
-        {"status": "in_progress"},
-        {"status": None},
-        {"label": {"id": "1", "state": "pending", "at": "2019-02-03T04:05:06Z", "sending": ["t"]}},
-    ],
-)
-def test_month_with_an_unfinished_case_stays_whole(
-    settings: Settings, index: Elasticsearch, case: dict[str, Any]
-) -> None:
-    fill_months(settings, index)
-    close(settings, index, 1, **case)
-
-    expiry = expire_months(settings, today=TODAY, keep_months=1)
-
-    assert expiry.deleted == ()
-    [old, *_] = expiry.after
-    assert (old.fate, old.figures.unfinished, old.figures.documents) == (Fate.UNFINISHED, 1, 3)
-    assert "2019.02" in names(index, settings)
-
-
-def test_case_opened_between_the_check_and_the_deletion_saves_its_month(
-    settings: Settings, index: Elasticsearch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill_months(settings, index)
-    block = retention.block_writes
-
-    opened: list[str] = []
-
-    def open_then_block(client: Elasticsearch, name: str) -> None:
-        if not opened:
-            close(settings, index, 1, status="open")
-        opened.append(name)
-        block(client, name)
-
-    monkeypatch.setattr(retention, "block_writes", open_then_block)
-    said: list[str] = []
-
-    expiry = expire_months(settings, today=TODAY, keep_months=1, say=said.append)
-
-    assert expiry.deleted == ()
-    assert said == [
-        f"{settings.elasticsearch.index}-2019.02 stays: 1 alerts are unfinished since a moment"
-    ]
-    close(settings, index, 1)  # it can be written to
-    assert expire_months(settings, today=TODAY, keep_months=1).deleted != ()
-
-
-def test_case_cannot_be_opened_once_the_deletion_is_decided(
-    settings: Settings, index: Elasticsearch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill_months(settings, index)
-    counting = retention.count_documents
-    refused: list[str] = []
-
-    def count_then_edit(client: Elasticsearch, name: str, query: Any = None) -> int:
-        found = counting(client, name, query)
-        if (
-            name.endswith("2019.02")
-            and not read_inventory(client, settings.elasticsearch.index).months[0].is_writable
-        ):
-            with pytest.raises(TransientError):
-                cases.add_note(settings, alert_id(1), text="wait", by="kim")
-            refused.append(name)
-        return found
-
-    monkeypatch.setattr(retention, "count_documents", count_then_edit)
-
-    assert len(expire_months(settings, today=TODAY, keep_months=1).deleted) == 1
-    assert len(refused) == 1
-
-
-def test_expiry_that_was_killed_after_closing_a_month_is_gone_on_with(
-    settings: Settings, index: Elasticsearch
-) -> None:
-    fill_months(settings, index)
-    close(settings, index, 1, status="open")
-    old = f"{settings.elasticsearch.index}-2019.02"
-    block_writes(index, old)
-
-    assert expire_months(settings, today=TODAY, keep_months=1).deleted == ()
-    close(settings, index, 1)  # it can be written to again
-    block_writes(index, old)
-
-    assert expire_months(settings, today=TODAY, keep_months=1).deleted == (old,)
-
-
-def test_rebuilt_month_expires_as_well_and_a_late_alert_makes_it_anew(
-    settings: Settings, index: Elasticsearch, change_template: Callable[..., None]
-) -> None:
-    fill_months(settings, index)
-    change_template({"fraud.hits": {"type": "keyword"}})
-    apply_index(settings, reindex=True)
-
-    with running(settings):
-        expiry = expire_months(settings, today=TODAY, keep_months=1)
-        assert expiry.deleted == (f"{settings.elasticsearch.index}-r2.2019.02",)
-        send(settings, make_alert(1, 2, opened_at="2019-02-03T04:05:06Z"))
-        await_caught_up(settings)
-
-    assert names(index, settings) == ["2019.02", "r2.2026.09", "r2.2026.10", "r2.2026.11"]
-    assert len(documents(index, settings)) == 4
-    assert read_differences(settings) == []
