@@ -136,6 +136,8 @@ class ElasticsearchSettings:
     external: bool = False
     index: str = "fraud-alerts"
     """The alias searched, and the stem of the monthly indices behind it."""
+    keep_months: int = 13
+    """`fraudlake alerts expire` deletes months whose alerts are all older, and closed."""
     username: str = ""
     password: Secret = NOT_SET
     api_key: Secret = NOT_SET

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraudlake.commands.alerts_case import add_case_verbs
+from fraudlake.commands.alerts_index import add_index_verbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the documents as JSO
 def register(app: typer.Typer) -> None:
     """Hang the command on the application."""
     add_case_verbs(_app)
+    add_index_verbs(_app)
     app.add_typer(_app, name="alerts")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from elasticsearch import ApiError, TransportError
 
 from pipelines.errors import SinkError, TransientError
-from sinks.alerts.client import explain
+from sinks.alerts.client import BLOCKED, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,12 +83,14 @@ def classify(reply: ItemReply) -> Verdict:
     """What to do with an item after its reply.
 
     409: somebody edited the document at the same moment. 429 and 5xx: the server is busy or a
-    shard is away. 400: this document can never be stored as the mapping is; but
-    ``validation_exception`` speaks of the cluster (too many shards), not of the document.
+    shard is away. A block, be it 403 or 429: the index is closed to writing until it is built anew,
+    a full disk has room, or an operator opens it. 400: this document can never be stored as the
+    mapping is; but ``validation_exception`` speaks of the cluster (too many shards), not of the
+    document.
     """
     if 200 <= reply.status < 300:
         return Verdict.DONE
-    if reply.status in {409, 429} or reply.status >= 500:
+    if reply.error == BLOCKED or reply.status in {409, 429} or reply.status >= 500:
         return Verdict.RETRY
     if reply.status == _TOO_LARGE:
         return Verdict.DEAD

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from elasticsearch import ConflictError
+from elasticsearch import ConflictError, NotFoundError
 
 from pipelines.errors import TerminalError, TransientError
 from sinks.alerts.client import connect, translate_errors
+from sinks.alerts.document import name_index
 from sinks.alerts.search import read_alert
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ TRIES = 10
 """A revision of the sink comes once in seconds; ten edits lost in a row are no accident."""
 LONGEST_NOTE = 10_000
 LONGEST_NAME = 256
+_CHANGED = (ConflictError, NotFoundError)
+"""Not found: the document is gone, or not where it was."""
 
 Change = Callable[["StoredAlert"], dict[str, object]]
 """The fields of the case that shall change; TerminalError when the case does not allow it."""
@@ -80,16 +83,18 @@ def edit_case(settings: Settings, alert_id: str, change: Change) -> StoredAlert:
             seen = read_alert(settings, alert_id)
             fields = change(seen)
             try:
-                with translate_errors(settings.elasticsearch, passing=ConflictError):
+                with translate_errors(settings.elasticsearch, passing=_CHANGED):
                     client.update(
-                        index=seen.version.index,
+                        # As the sink names it: the index itself may be another one by now, and
+                        # Elasticsearch makes up an index that is gone.
+                        index=name_index(settings.elasticsearch.index, seen.opened_at),
                         id=seen.alert_id,
                         doc={"case": fields},
                         if_seq_no=seen.version.seq_no,
                         if_primary_term=seen.version.primary_term,
                         refresh=True,
                     )
-            except ConflictError:
+            except _CHANGED:
                 continue
             return read_alert(settings, seen.alert_id)
     msg = f"alert {alert_id} was changed by others {TRIES} times in a row: try again"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from elastic_transport import OrjsonSerializer, TlsError
+from elastic_transport import JsonSerializer, OrjsonSerializer, TlsError
 from elastic_transport.client_utils import DEFAULT
 from elasticsearch import (
     ApiError,
@@ -29,12 +29,21 @@ if TYPE_CHECKING:
 REQUEST_SECONDS = 30.0
 BUSY = frozenset({429, 502, 503, 504})
 """Statuses that mean: later."""
+BLOCKED = "cluster_block_exception"
+"""The index, or the cluster, is closed to writing: by us for a moment, by an operator, by a disk
+that is nearly full."""
 
 
 def connect(
-    settings: ElasticsearchSettings, *, request_seconds: float = REQUEST_SECONDS
+    settings: ElasticsearchSettings,
+    *,
+    request_seconds: float = REQUEST_SECONDS,
+    exact: bool = False,
 ) -> Elasticsearch:
-    """A client for the index; connects when first used."""
+    """A client for the index; connects when first used.
+
+    ``exact``: whole numbers of any size stay what they are, at the price of speed.
+    """
     if settings.api_key.reveal() and settings.username:
         msg = (
             "FRAUDLAKE_ELASTICSEARCH_API_KEY and FRAUDLAKE_ELASTICSEARCH_USERNAME are both set: "
@@ -47,7 +56,7 @@ def connect(
         basic_auth=(settings.username, settings.password.reveal()) if has_user else None,
         api_key=settings.api_key.reveal() or None,
         ca_certs=settings.ca_certificate or DEFAULT,
-        serializer=OrjsonSerializer(),
+        serializer=JsonSerializer() if exact else OrjsonSerializer(),
         request_timeout=request_seconds,
         max_retries=0,
         retry_on_timeout=False,
@@ -56,7 +65,7 @@ def connect(
 
 @contextmanager
 def translate_errors(
-    settings: ElasticsearchSettings, *, passing: type[ApiError] | None = None
+    settings: ElasticsearchSettings, *, passing: type[ApiError] | tuple[type[ApiError], ...] = ()
 ) -> Iterator[None]:
     """Errors of the client, raised inside, leave as TransientError or SinkError.
 
@@ -65,7 +74,7 @@ def translate_errors(
     try:
         yield
     except (ApiError, TransportError) as error:
-        if passing is not None and isinstance(error, passing):
+        if isinstance(error, passing):
             raise
         raise explain(error, settings) from error
 
@@ -88,6 +97,11 @@ def explain(error: ApiError | TransportError, settings: ElasticsearchSettings) -
 
 def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeError:
     reason = f"{error.status_code} {error.message}"
+    if error.error == BLOCKED:
+        return TransientError(
+            f"{where} is closed to writing ({error.status_code} {_first_reason(error)}). If that "
+            "lasts: `fraudlake alerts diff` says where, and the disk may be full"
+        )
     if isinstance(error, AuthenticationException):
         return SinkError(
             f"{where} does not know us ({reason}). Check FRAUDLAKE_ELASTICSEARCH_USERNAME and "
@@ -103,3 +117,10 @@ def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeErro
     if error.status_code in BUSY:
         return TransientError(f"{where} is busy ({reason}); try again")
     return SinkError(f"{where} refuses the request ({reason})")
+
+
+def _first_reason(error: ApiError) -> str:
+    """What the server says of the fault; the name of its kind if it says nothing."""
+    body = error.body
+    told = body.get("error") if isinstance(body, dict) else None
+    return str(told.get("reason", error.error)) if isinstance(told, dict) else error.error

@@ -46,11 +46,13 @@ class Months:
                 "Start the sink again: it puts the template in place"
             )
             raise SinkError(msg)
-        try:
-            self._client.indices.create(index=index)
-        except BadRequestError as error:
-            if error.error != _EXISTS:
-                raise
+        # A month that was built anew has this name as an alias.
+        if not self._client.indices.exists(index=index):
+            try:
+                self._client.indices.create(index=index)
+            except BadRequestError as error:
+                if error.error != _EXISTS:
+                    raise
         if not self._client.indices.exists_alias(index=index, name=alias):
             msg = (
                 f"the index {index} exists without the alias {alias}: it was not made from the "

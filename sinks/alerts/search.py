@@ -110,6 +110,7 @@ def _page_origins(client: Elasticsearch, pit: str) -> Iterator[tuple[str, Origin
             search_after=after,
             source={"includes": ["sink.topic", "sink.partition", "sink.offset"]},
             track_total_hits=False,
+            allow_partial_search_results=False,
         )
         hits = page["hits"]["hits"]
         if not hits:
@@ -163,5 +164,6 @@ def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> list
             ],
             seq_no_primary_term=True,
             ignore_unavailable=True,
+            allow_partial_search_results=False,
         )
     return [read_hit(hit) for hit in answer["hits"]["hits"]]

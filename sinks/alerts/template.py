@@ -48,15 +48,21 @@ def put_template(client: Elasticsearch, settings: ElasticsearchSettings) -> Temp
 
 def build_template(index: str) -> dict[str, Any]:
     """The body of the template for the monthly indices behind alias ``index``."""
-    parts = json.loads(resources.files(__package__).joinpath("index_template.json").read_text())
     content = {
         "index_patterns": name_patterns(index),
         "priority": PRIORITY,
-        "template": {**parts, "aliases": {index: {}}},
+        "template": {**read_parts(), "aliases": {index: {}}},
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     meta = {"managed_by": "fraudlake", "schema_version": SCHEMA_VERSION, "digest": digest}
     return {**content, "_meta": meta}
+
+
+def read_parts() -> dict[str, Any]:
+    """Settings and mappings, as the file of this release has them."""
+    text = resources.files(__package__).joinpath("index_template.json").read_text()
+    parts: dict[str, Any] = json.loads(text)
+    return parts
 
 
 def read_digest(client: Elasticsearch, name: str) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import secrets
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,9 +17,13 @@ from fraudlake.stack.purge import purge_stack
 from fraudlake.stack.shutdown import stop_stack
 from pipelines.kafka import create_topics
 from pipelines.settings import Settings
+from sinks.alerts import template
+from sinks.alerts.client import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from elasticsearch import Elasticsearch
 
 # Any free one for each, so that a stack of one's own may run beside the tests.
 PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
@@ -59,3 +64,35 @@ def settings(stack: Settings) -> Settings:
         elasticsearch=dataclasses.replace(stack.elasticsearch, index=f"{name}-alerts"),
         lakehouse=dataclasses.replace(stack.lakehouse, namespace=name),
     )
+
+
+@pytest.fixture
+def index(settings: Settings) -> Iterator[Elasticsearch]:
+    """A client for the index; what the test wrote is removed afterwards."""
+    with connect(settings.elasticsearch) as client:
+        yield client
+        names = f"{settings.elasticsearch.index}-*"
+        for name in client.indices.get(index=names, allow_no_indices=True):
+            client.indices.delete(index=name)
+        client.options(ignore_status=404).indices.delete_index_template(
+            name=settings.elasticsearch.index
+        )
+
+
+@pytest.fixture
+def change_template(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make another release of the template: of its mapping by path, or of its settings."""
+    parts = template.read_parts()
+
+    def change(fields: dict[str, Any] | None = None, **settings: Any) -> None:
+        changed = copy.deepcopy(parts)
+        changed["settings"] |= settings
+        for path, definition in (fields or {}).items():
+            *objects, name = path.split(".")
+            inside = changed["mappings"]["properties"]
+            for step in objects:
+                inside = inside.setdefault(step, {"properties": {}})["properties"]
+            inside[name] = definition
+        monkeypatch.setattr(template, "read_parts", lambda: changed)
+
+    return change

@@ -59,6 +59,8 @@ def status(code: int) -> ApiError:
         (429, "es_rejected_execution_exception", Verdict.RETRY),
         (503, "unavailable_shards_exception", Verdict.RETRY),
         (500, "exception", Verdict.RETRY),
+        (403, "cluster_block_exception", Verdict.RETRY),
+        (429, "cluster_block_exception", Verdict.RETRY),
         (400, "document_parsing_exception", Verdict.DEAD),
         (400, "mapper_parsing_exception", Verdict.DEAD),
         (400, "illegal_argument_exception", Verdict.DEAD),
