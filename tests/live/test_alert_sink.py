@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from alert_runs import (
+    alert_id,
+    await_caught_up,
+    await_true,
+    indexed_ids,
+    make_alert,
+    read_dead_letters,
+    remove_index,
+    rewind,
+    running,
+    send,
+)
 from gate import Gate
 
 import sinks.alerts.run as sink
 from pipelines.errors import SinkError
-from pipelines.kafka import (
-    connect_admin,
-    connect_consumer,
-    connect_producer,
-    read_group_offsets,
-    read_offsets,
-)
 from sinks.alerts.client import connect
 from sinks.alerts.months import Months
-from sinks.alerts.search import (
-    Wanted,
-    list_alerts,
-    read_alert,
-    read_index_count,
-    read_origins,
-)
+from sinks.alerts.search import Wanted, list_alerts, read_alert, read_index_count
 from sinks.alerts.template import apply_template
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from elasticsearch import Elasticsearch
 
@@ -47,89 +39,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 
-EXAMPLE = Path(__file__).parents[1] / "sinks" / "alerts" / "alert_record.json"
-DEADLINE_SECONDS = 60.0
-
-
-def indexed_ids(settings: Settings) -> list[str]:
-    return [alert_id for alert_id, _ in read_origins(settings)]
-
 
 @pytest.fixture
 def index(settings: Settings) -> Iterator[Elasticsearch]:
     """A client for the index; what the test wrote is removed afterwards."""
     with connect(settings.elasticsearch) as client:
         yield client
-        names = f"{settings.elasticsearch.index}-*"
-        for name in client.indices.get(index=names, allow_no_indices=True):
-            client.indices.delete(index=name)
-        client.options(ignore_status=404).indices.delete_index_template(
-            name=settings.elasticsearch.index
-        )
-
-
-def alert_id(number: int) -> str:
-    return f"{number:032x}"
-
-
-def make_alert(number: int, sequence: int, **changes: Any) -> dict[str, Any]:
-    alert = json.loads(EXAMPLE.read_text(encoding="utf-8"))
-    alert |= {"alert_id": alert_id(number), "card_id": f"card-{number}", "sequence": sequence}
-    return {**alert, **changes}
-
-
-def send(settings: Settings, *alerts: dict[str, Any] | bytes) -> None:
-    producer = connect_producer(settings.kafka)
-    for alert in alerts:
-        value = alert if isinstance(alert, bytes) else json.dumps(alert).encode()
-        key = b"no card" if isinstance(alert, bytes) else alert["card_id"].encode()
-        producer.produce(settings.kafka.topics().alerts.name, key=key, value=value)
-    assert producer.flush(30) == 0
-
-
-@contextlib.contextmanager
-def running(
-    settings: Settings, *, on_session: Callable[[bool], None] = lambda _: None
-) -> Iterator[Future[None]]:
-    """The sink in a thread of this process; stopped, and its error raised, at the end."""
-    stop = threading.Event()
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(sink.run, settings, stop=stop, on_session=on_session)
-        try:
-            yield future
-        finally:
-            stop.set()
-        future.result(DEADLINE_SECONDS)
-
-
-def await_true(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} s: {what}"
-        time.sleep(0.05)
-
-
-def await_caught_up(settings: Settings) -> None:
-    """Wait until the group's offsets have reached the end of the topic."""
-    topic = settings.kafka.topics().alerts.name
-    ends = {p: r.end for p, r in read_offsets(settings.kafka, topic).items() if r.end > 0}
-    group = sink.name_group(settings)
-    await_true(
-        lambda: ends.items() <= read_group_offsets(settings.kafka, group, topic).items(),
-        f"offsets at {ends}",
-    )
-
-
-def rewind(settings: Settings, *, records: int) -> None:
-    """Move the stored offsets of the stopped sink back, as a crash before the commit does."""
-    topic = settings.kafka.topics().alerts.name
-    group = sink.name_group(settings)
-    stored = read_group_offsets(settings.kafka, group, topic)
-    back = [TopicPartition(topic, p, max(0, offset - records)) for p, offset in stored.items()]
-    admin = connect_admin(settings.kafka)
-    request = [ConsumerGroupTopicPartitions(group, back)]
-    for future in admin.alter_consumer_group_offsets(request).values():
-        future.result(10)
+        remove_index(client, settings.elasticsearch.index)
 
 
 def get(index: Elasticsearch, settings: Settings, number: int) -> dict[str, Any]:
@@ -211,18 +127,6 @@ def test_record_that_cannot_be_indexed_becomes_a_dead_letter(
     assert letters["not_json"]["original"] == "e25vdCBqc29u"  # {not json, in base64
     assert "fraud.latest.amount" in letters["document_parsing_exception"]["detail"]
     assert letters["document_parsing_exception"]["topic"] == settings.kafka.topics().alerts.name
-
-
-def read_dead_letters(settings: Settings) -> list[dict[str, Any]]:
-    topic = settings.kafka.topics().dead_letters.name
-    end = read_offsets(settings.kafka, topic)[0].end
-    consumer = connect_consumer(settings.kafka, group="test-reader")
-    try:
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        messages = consumer.consume(end, DEADLINE_SECONDS)
-    finally:
-        consumer.close()
-    return [json.loads(message.value()) for message in messages]
 
 
 def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elasticsearch) -> None:
