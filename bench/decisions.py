@@ -30,6 +30,12 @@ FLAGGED = 0.02
 
 def make_decisions(count: int, *, cards: int, seed: int) -> Iterator[bytes]:
     """``count`` decisions on the generator's transactions, in the order of time."""
+    for decision in draw_decisions(count, cards=cards, seed=seed):
+        yield encode_decision(decision)
+
+
+def draw_decisions(count: int, *, cards: int, seed: int) -> Iterator[Decision]:
+    """The same, not yet encoded."""
     declared = load_features()
     ruleset = load_ruleset(RULESET, declared)
     stages = declared.select(ruleset.columns)
@@ -43,26 +49,24 @@ def make_decisions(count: int, *, cards: int, seed: int) -> Iterator[bytes]:
             continue
         transaction = json.loads(emission.value)
         is_flagged = rng.random() < FLAGGED
-        yield encode_decision(
-            Decision(
-                decision_id=decision_id(topic=TOPIC, partition=0, offset=offset),
-                transaction=emission.value,
-                base_amount=Decimal(str(transaction["amount"])).quantize(Decimal("0.01")),
-                base_currency="EUR",
-                features={name: _draw(rng) for name in names},
-                score=0.62 if is_flagged else 0.05,
-                band="review" if is_flagged else "allow",
-                rules_fired=tuple(rng.sample(rules, 2)) if is_flagged else (),
-                ruleset=ruleset.version,
-                model=None,
-                is_late=False,
-                is_duplicate=False,
-                duplicate_of_offset=None,
-                previous_transaction_id=None,
-                source=Source(topic=TOPIC, partition=0, offset=offset),
-                decided_at_ms=emission.at_ms + 700,
-                alert_id=None,
-            )
+        yield Decision(
+            decision_id=decision_id(topic=TOPIC, partition=0, offset=offset),
+            transaction=emission.value,
+            base_amount=Decimal(str(transaction["amount"])).quantize(Decimal("0.01")),
+            base_currency="EUR",
+            features={name: _draw(rng) for name in names},
+            score=0.62 if is_flagged else 0.05,
+            band="review" if is_flagged else "allow",
+            rules_fired=tuple(rng.sample(rules, 2)) if is_flagged else (),
+            ruleset=ruleset.version,
+            model=None,
+            is_late=False,
+            is_duplicate=False,
+            duplicate_of_offset=None,
+            previous_transaction_id=None,
+            source=Source(topic=TOPIC, partition=0, offset=offset),
+            decided_at_ms=emission.at_ms + 700,
+            alert_id=None,
         )
         offset += 1
 

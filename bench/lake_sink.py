@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +23,7 @@ import pyarrow as pa
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
 from bench.decisions import RULESET, make_decisions
+from bench.sink_process import cpu_s, peak_mb, running_sink
 from pipelines.errors import TransientError
 from pipelines.features import load_features
 from pipelines.kafka import connect_consumer, create_topics, delete_topics, read_offsets
@@ -38,7 +36,7 @@ from sinks.lakehouse.shaping import shape
 from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pipelines.settings import Settings
 
@@ -83,14 +81,15 @@ def run_sink_benchmark(
             with open_catalog(own, writable=True) as catalog:
                 assert catalog is not None
                 apply_changes(catalog, own.lakehouse, _features())
-            with _sink(own) as process:
-                idle_s = _cpu_s(process)
+            log = Path(folder) / "sink.log"
+            with running_sink(own, "lakehouse", log=log, ready=b"event=started") as process:
+                idle_s = cpu_s(process)
                 say(f"sending {records:,} decisions")
                 sent = _send(own, records=records, seed=seed)
                 say("the sink stores them")
                 _await_rows(own, records, process)
                 sink = SinkCost(
-                    records=records, cpu_s=_cpu_s(process) - idle_s, peak_mb=_peak_mb(process)
+                    records=records, cpu_s=cpu_s(process) - idle_s, peak_mb=peak_mb(process)
                 )
             say("the yardstick stores the first of them")
             yardstick = _store_plainly(own, min(records, YARDSTICK_RECORDS))
@@ -112,30 +111,6 @@ def _features() -> dict[str, str]:
     return {one.name: one.about for stage in stages for one in stage.features}
 
 
-@contextmanager
-def _sink(settings: Settings) -> Iterator[psutil.Process]:
-    """The running sink, once it is idle."""
-    log = settings.stack.home / "sink.log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fraudlake.cli", "sink", "lakehouse"],
-            env=settings.to_env(),
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while b"event=started" not in log.read_bytes():
-            if child.poll() is not None or time.monotonic() > deadline:
-                msg = f"the sink did not start: {log.read_text()[-500:]}"
-                raise TransientError(msg)
-            time.sleep(0.1)
-        yield psutil.Process(child.pid)
-    finally:
-        child.terminate()
-        child.wait(60)
-
-
 def _send(settings: Settings, *, records: int, seed: int) -> int:
     topic = settings.kafka.topics().decisions.name
     sender = KafkaSender(settings.kafka)
@@ -154,17 +129,6 @@ def _await_rows(settings: Settings, records: int, process: psutil.Process) -> No
             msg = f"the sink stored {stored:,} of {records:,} decisions"
             raise TransientError(msg)
         time.sleep(0.5)
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
-
-
-def _peak_mb(process: psutil.Process) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 def _store_plainly(settings: Settings, records: int) -> SinkCost:
@@ -190,9 +154,9 @@ def _store_plainly(settings: Settings, records: int) -> SinkCost:
         schema = DECISIONS.arrow_schema().append(pa.field("features", struct))
         block = pa.Table.from_pylist(rows[:records], schema=schema)
         table.append(shape(block, table, topic=topic))
-    cpu_s = time.process_time() - began
+    used_s = time.process_time() - began
     peak = psutil.Process().memory_info().rss / 1e6
-    return SinkCost(records=records, cpu_s=cpu_s, peak_mb=peak)
+    return SinkCost(records=records, cpu_s=used_s, peak_mb=peak)
 
 
 def _plain_row(decision: dict[str, Any], message: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pipelines.catalog_faults import find_catalog_faults
+from pipelines.elasticsearch_faults import find_elasticsearch_faults
 from pipelines.errors import SettingsError
 from pipelines.hints import did_you_mean
 from pipelines.topics import Topics, declare_topics
@@ -141,7 +142,9 @@ class ElasticsearchSettings:
     username: str = ""
     password: Secret = NOT_SET
     api_key: Secret = NOT_SET
+    """Instead of user and password: as Elasticsearch gives it out, encoded."""
     ca_certificate: str = ""
+    """A file with the certificate of the authority that signed the server's, if no public one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +222,7 @@ class Settings:
             lakehouse=_section(LakehouseSettings, endpoints, config, environ, faults),
         )
         faults += _unknown_names(config, environ)
+        faults += find_elasticsearch_faults(settings.elasticsearch)
         faults += find_catalog_faults(settings.lakehouse)
         if faults:
             raise SettingsError("; ".join(faults))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fraudlake.commands.bench_alerts import alerts
 from fraudlake.commands.bench_faults import faults
 from fraudlake.commands.bench_lake import lake
 from fraudlake.commands.bench_latency import latency
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
     bench.command()(latency)
     bench.command()(faults)
     bench.command()(lake)
+    bench.command()(alerts)
     app.add_typer(bench)
 
 

@@ -74,6 +74,7 @@ def examine(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         _memory(),
         _ports(settings),
         *_lakehouse(settings),
+        *_alert_index(settings),
     ]
 
 
@@ -240,3 +241,16 @@ def _lakehouse(settings: Settings) -> list[Finding]:
     except FraudlakeError as error:
         return [Finding(what="lakehouse", level="missing", detail=str(error))]
     return [Finding(what="lakehouse", level="ok", detail=detail)]
+
+
+def _alert_index(settings: Settings) -> list[Finding]:
+    """An Elasticsearch of one's own, asked with one's own user and certificate."""
+    if not settings.elasticsearch.external:
+        return []
+    from sinks.alerts.reach import describe_reach
+
+    try:
+        detail = describe_reach(settings)
+    except FraudlakeError as error:
+        return [Finding(what="Elasticsearch", level="missing", detail=str(error))]
+    return [Finding(what="Elasticsearch", level="ok", detail=detail)]

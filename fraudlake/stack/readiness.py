@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -63,15 +64,24 @@ def _jobmanager_answers(settings: Settings) -> bool:
 
 
 def elasticsearch_answers(settings: Settings) -> bool:
-    """Whether the cluster is healthy enough to write; a locked door also counts as an answer."""
-    url = f"{settings.elasticsearch.url}/_cluster/health?wait_for_status=yellow&timeout=1s"
+    """Whether the cluster is healthy enough to write; a locked door also counts as an answer.
+
+    No password is sent; a certificate that is not trusted is no answer.
+    """
+    elasticsearch = settings.elasticsearch
+    url = f"{elasticsearch.url}/_cluster/health?wait_for_status=yellow&timeout=1s"
     try:
-        with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as response:
+        trust = _trust(elasticsearch.ca_certificate) if url.startswith("https:") else None
+        with urllib.request.urlopen(url, timeout=PROBE_SECONDS, context=trust) as response:
             return not json.load(response)["timed_out"]
     except urllib.error.HTTPError as error:
         return error.code in (401, 403)
     except (OSError, http.client.HTTPException, ValueError):
         return False
+
+
+def _trust(authority: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authority or None)
 
 
 def registered_taskmanagers(settings: Settings) -> set[str]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.resources import AlertIndex, Audit, Broker, RuleDesk, Sinks, Stream, Tables, Traffic
+from orchestration.resources import (
+    AlertIndex,
+    Audit,
+    Broker,
+    RuleDesk,
+    Sinks,
+    Stream,
+    Tables,
+    Traffic,
+)
 from orchestration.watching.looking import Lookout
 
 

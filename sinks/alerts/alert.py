@@ -8,11 +8,10 @@ every field, takes eight times as long (149 and 19 microseconds, measured on the
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
@@ -115,10 +114,7 @@ def parse_alert(value: bytes | None) -> Alert:
 
 
 def _rules(content: Mapping[str, object]) -> tuple[FiredRule, ...]:
-    listed = _present(content, "rules")
-    if not isinstance(listed, list):
-        raise _wrong_type(listed, name="rules", wanted="a list")
-    return tuple(_rule(item) for item in listed)
+    return tuple(_rule(item) for item in _typed(content, "rules", list))
 
 
 def _rule(item: object) -> FiredRule:
@@ -127,8 +123,8 @@ def _rule(item: object) -> FiredRule:
     return FiredRule(
         id=_typed(item, "id", str),
         weight=_number(item, "weight"),
-        observed=_number_or_none("observed", item.get("observed")),
-        limit=_number_or_none("limit", item.get("limit")),
+        observed=_number_or_none(item, "observed"),
+        limit=_number_or_none(item, "limit"),
         because=_typed(item, "because", str),
     )
 
@@ -152,7 +148,11 @@ def _latest(content: Mapping[str, object]) -> LatestDecision:
         event_time=_time(transaction, "event_time"),
         transaction=transaction,
         base_amount=_number(content, "base_amount"),
-        features={name: _number_or_none(name, value) for name, value in features.items()},
+        # Some forty of them: what is usual is asked without a call. (orjson gives no infinity.)
+        features={
+            name: value if value is None or type(value) is float else _number(features, name)
+            for name, value in features.items()
+        },
         rules_fired=tuple(map(str, _typed(content, "rules_fired", list))),
         is_late=content.get("is_late") is True,
         previous_transaction_id=previous,
@@ -160,39 +160,35 @@ def _latest(content: Mapping[str, object]) -> LatestDecision:
     )
 
 
-def _present(content: Mapping[str, object], name: str) -> object:
-    value = content.get(name)
-    if value is None:
-        detail = f"required field {name} is missing"
-        raise ContractFault(FaultReason.MISSING_FIELD, detail)
-    return value
+# What orjson gives has exactly these types, so the usual case is one comparison: thirty fields of
+# each alert come through here.
 
 
 def _typed(content: Mapping[str, object], name: str, kind: type[_Kind]) -> _Kind:
-    value = _present(content, name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise _wrong_type(value, name=name, wanted=_JSON_NAMES[kind])
-    return value
+    value = content.get(name)
+    if type(value) is kind:
+        return value
+    raise _missing_or_wrong(value, name=name, wanted=_JSON_NAMES[kind])
 
 
 def _object(content: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = _present(content, name)
-    if not isinstance(value, dict):
-        raise _wrong_type(value, name=name, wanted="an object")
-    return cast("Mapping[str, object]", value)
+    value = content.get(name)
+    if type(value) is dict:
+        return value
+    raise _missing_or_wrong(value, name=name, wanted="an object")
 
 
 def _number(content: Mapping[str, object], name: str) -> float:
-    number = _number_or_none(name, _present(content, name))
-    return cast("float", number)
+    value = content.get(name)
+    if type(value) is float:
+        return value
+    if type(value) is int:
+        return float(value)
+    raise _missing_or_wrong(value, name=name, wanted="a number")
 
 
-def _number_or_none(name: str, value: object) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _wrong_type(value, name=name, wanted="a number")
-    return float(value)
+def _number_or_none(content: Mapping[str, object], name: str) -> float | None:
+    return None if content.get(name) is None else _number(content, name)
 
 
 def _hash(content: Mapping[str, object], name: str) -> str:
@@ -219,12 +215,19 @@ def _time(content: Mapping[str, object], name: str) -> datetime:
         raise _bad_time(name, text) from error
     if moment.utcoffset() is None:
         raise _bad_time(name, text)
-    return moment.astimezone(UTC)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _bad_time(name: str, text: str) -> ContractFault:
     detail = f"{name}={text[:64]!r}: must be an RFC 3339 time in UTC"
     return ContractFault(FaultReason.BAD_TIME, detail)
+
+
+def _missing_or_wrong(value: object, *, name: str, wanted: str) -> ContractFault:
+    if value is None:
+        detail = f"required field {name} is missing"
+        return ContractFault(FaultReason.MISSING_FIELD, detail)
+    return _wrong_type(value, name=name, wanted=wanted)
 
 
 def _wrong_type(value: object, *, name: str, wanted: str) -> ContractFault:

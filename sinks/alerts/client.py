@@ -5,6 +5,7 @@ The client itself never retries: who calls it knows what a retry means.
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,16 +41,12 @@ def connect(
     request_seconds: float = REQUEST_SECONDS,
     exact: bool = False,
 ) -> Elasticsearch:
-    """A client for the index; connects when first used.
+    """A client for the index; connects when first used. SettingsError when it cannot be made.
 
     ``exact``: whole numbers of any size stay what they are, at the price of speed.
     """
-    if settings.api_key.reveal() and settings.username:
-        msg = (
-            "FRAUDLAKE_ELASTICSEARCH_API_KEY and FRAUDLAKE_ELASTICSEARCH_USERNAME are both set: "
-            "keep one of them"
-        )
-        raise SettingsError(msg)
+    if settings.ca_certificate != "":
+        _check_authority(settings.ca_certificate)
     has_user = settings.username != ""
     return Elasticsearch(
         settings.url,
@@ -82,24 +79,55 @@ def translate_errors(
 def explain(error: ApiError | TransportError, settings: ElasticsearchSettings) -> FraudlakeError:
     """What an error of the client means for us, in a sentence that says what to do."""
     where = f"Elasticsearch at {settings.url}"
-    if isinstance(error, TlsError):
-        return SinkError(
-            f"{where} offers a certificate that is not trusted: {error.message}. "
-            "Name its authority in FRAUDLAKE_ELASTICSEARCH_CA_CERTIFICATE"
-        )
+    if isinstance(error, TlsError) and (refusal := _explain_refusal(error, where)) is not None:
+        return refusal
     if isinstance(error, TransportError):
         return TransientError(
             f"{where} does not answer: {error.message.rpartition('): ')[2]}. "
-            "Start the local one with `fraudlake up`, or set FRAUDLAKE_ELASTICSEARCH_URL"
+            "Start the local one with `fraudlake up`, or set FRAUDLAKE_ELASTICSEARCH_URL "
+            "(https:// if it speaks TLS)"
         )
     return _explain_status(error, where=where, index=settings.index)
 
 
+def _check_authority(path: str) -> None:
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        msg = (
+            f"FRAUDLAKE_ELASTICSEARCH_CA_CERTIFICATE={path}: {error.strerror or error}. It must "
+            "name a file with the authority's certificate in PEM"
+        )
+        raise SettingsError(msg) from error
+
+
+def _explain_refusal(error: TlsError, where: str) -> SinkError | None:
+    """A connection that we refuse, and will next time; None if it only broke off."""
+    detail = error.message
+    if "mismatch" in detail:
+        return SinkError(
+            f"{where} offers a certificate that is made out to another host: {detail}. Put a host "
+            "that the certificate names into FRAUDLAKE_ELASTICSEARCH_URL"
+        )
+    if "certificate verify failed" in detail:
+        return SinkError(
+            f"{where} offers a certificate that is not trusted: {detail}. "
+            "Name its authority in FRAUDLAKE_ELASTICSEARCH_CA_CERTIFICATE"
+        )
+    # As OpenSSL says it up to 3.1, and since.
+    if "WRONG_VERSION_NUMBER" in detail or "RECORD_LAYER_FAILURE" in detail:
+        return SinkError(
+            f"{where} does not speak TLS: {detail}. Switch it on there, or let "
+            "FRAUDLAKE_ELASTICSEARCH_URL begin with http://"
+        )
+    return None
+
+
 def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeError:
-    reason = f"{error.status_code} {error.message}"
+    reason = f"{error.status_code} {_read_reason(error)}"
     if error.error == BLOCKED:
         return TransientError(
-            f"{where} is closed to writing ({error.status_code} {_first_reason(error)}). If that "
+            f"{where} is closed to writing ({error.status_code} {_read_reason(error)}). If that "
             "lasts: `fraudlake alerts diff` says where, and the disk may be full"
         )
     if isinstance(error, AuthenticationException):
@@ -109,8 +137,8 @@ def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeErro
         )
     if isinstance(error, AuthorizationException):
         return SinkError(
-            f"{where} forbids this ({reason}). The user needs rights on the indices "
-            f"{index}-* and on their index template"
+            f"{where} forbids this ({reason}). The roles for {index} are in "
+            "deploy/elasticsearch/roles.yml; give the user the one it needs"
         )
     if isinstance(error, NotFoundError):
         return SinkError(f"{where} has no such thing ({reason}); is {index} the index?")
@@ -119,8 +147,7 @@ def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeErro
     return SinkError(f"{where} refuses the request ({reason})")
 
 
-def _first_reason(error: ApiError) -> str:
-    """What the server says of the fault; the name of its kind if it says nothing."""
-    body = error.body
-    told = body.get("error") if isinstance(body, dict) else None
-    return str(told.get("reason", error.error)) if isinstance(told, dict) else error.error
+def _read_reason(error: ApiError) -> str:
+    """The server's own sentence, if it has one: for a right that is missing it names the right."""
+    fault = error.body.get("error") if isinstance(error.body, dict) else None
+    return str(fault["reason"]) if isinstance(fault, dict) and "reason" in fault else error.message

@@ -192,11 +192,11 @@ def _prepare(records: Sequence[Record], *, index: str) -> tuple[list[Revision], 
 
 
 def _log_refused(refused: Sequence[Refused]) -> None:
+    # Without the sentence: it may quote the record. It is in the dead letter.
     for one in refused:
         _LOG.warning(
-            "event=dead_letter partition=%d offset=%d reason=%s detail=%r",
+            "event=dead_letter partition=%d offset=%d reason=%s",
             one.record.partition,
             one.record.offset,
             one.reason,
-            one.detail,
         )

@@ -11,8 +11,9 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import AuthorizationException, Elasticsearch, NotFoundError
 
+from pipelines.errors import SinkError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import SCHEMA_VERSION
 
@@ -35,12 +36,15 @@ def apply_template(settings: Settings) -> TemplateChange:
 
 
 def put_template(client: Elasticsearch, settings: ElasticsearchSettings) -> TemplateChange:
-    """As ``apply_template``, with a client at hand; raises the client's own errors."""
+    """As ``apply_template``, with a client at hand; raises the client's own errors.
+
+    A user who may not change templates gets by while the one in place is this release's.
+    """
     wanted = build_template(settings.index)
     stored = read_digest(client, settings.index)
     change: TemplateChange = "unchanged"
     if stored != wanted["_meta"]["digest"]:
-        client.indices.put_index_template(name=settings.index, body=wanted)
+        _put(client, settings.index, wanted, is_new=stored is None)
         change = "created" if stored is None else "updated"
     _put_alias(client, settings.index)
     return change
@@ -82,6 +86,18 @@ def name_patterns(index: str) -> list[str]:
     ['fraud-alerts-19*.*', 'fraud-alerts-2*.*']
     """
     return [f"{index}-19*.*", f"{index}-2*.*"]
+
+
+def _put(client: Elasticsearch, name: str, wanted: dict[str, Any], *, is_new: bool) -> None:
+    try:
+        client.indices.put_index_template(name=name, body=wanted)
+    except AuthorizationException as error:
+        fault = "is missing" if is_new else "is not the one of this release"
+        msg = (
+            f"the index template {name} {fault}, and this user may not put it in place. Run "
+            "`fraudlake alerts apply` as a user with the role fraudlake_admin, then start again"
+        )
+        raise SinkError(msg) from error
 
 
 def _put_alias(client: Elasticsearch, index: str) -> None:

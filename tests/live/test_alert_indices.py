@@ -9,20 +9,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_index import (
-    MONTH,
-    alert_id,
-    await_caught_up,
-    await_true,
-    documents,
-    fill,
-    get,
-    make_alert,
-    names,
-    rewind,
-    running,
-    send,
-)
+from alert_index import MONTH, documents, fill, get, names
+from alert_runs import alert_id, await_caught_up, await_true, make_alert, rewind, running, send
 from elasticsearch import ApiError
 
 from pipelines.errors import SinkError, TransientError

@@ -8,17 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from alert_index import (
-    MONTH,
-    alert_id,
-    await_caught_up,
-    documents,
-    fill,
-    make_alert,
-    names,
-    running,
-    send,
-)
+from alert_index import MONTH, documents, fill, names
+from alert_runs import alert_id, await_caught_up, make_alert, running, send
 
 from sinks.alerts.apply import apply_index
 from sinks.alerts.differences import read_differences

@@ -6,15 +6,8 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_index import (
-    alert_id,
-    await_caught_up,
-    documents,
-    make_alert,
-    names,
-    running,
-    send,
-)
+from alert_index import documents, names
+from alert_runs import alert_id, await_caught_up, make_alert, running, send
 
 from pipelines.errors import TransientError
 from sinks.alerts import cases, retention

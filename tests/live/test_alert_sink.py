@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from alert_index import (
-    DEADLINE_SECONDS,
+from alert_index import get
+from alert_runs import (
     alert_id,
     await_caught_up,
     await_true,
-    get,
+    indexed_ids,
     make_alert,
+    read_dead_letters,
     rewind,
     running,
     send,
 )
-from confluent_kafka import TopicPartition
 from gate import Gate
 
 import sinks.alerts.run as sink
 from pipelines.errors import SinkError
-from pipelines.kafka import (
-    connect_consumer,
-    read_offsets,
-)
 from sinks.alerts.months import Months
-from sinks.alerts.search import (
-    Wanted,
-    list_alerts,
-    read_alert,
-    read_index_count,
-    read_origins,
-)
+from sinks.alerts.search import Wanted, list_alerts, read_alert, read_index_count
 from sinks.alerts.template import apply_template
 
 if TYPE_CHECKING:
@@ -46,10 +35,6 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 pytestmark = pytest.mark.live
-
-
-def indexed_ids(settings: Settings) -> list[str]:
-    return [alert_id for alert_id, _ in read_origins(settings)]
 
 
 def test_redelivery_changes_nothing(settings: Settings, index: Elasticsearch) -> None:
@@ -126,18 +111,6 @@ def test_record_that_cannot_be_indexed_becomes_a_dead_letter(
     assert letters["not_json"]["original"] == "e25vdCBqc29u"  # {not json, in base64
     assert "fraud.latest.amount" in letters["document_parsing_exception"]["detail"]
     assert letters["document_parsing_exception"]["topic"] == settings.kafka.topics().alerts.name
-
-
-def read_dead_letters(settings: Settings) -> list[dict[str, Any]]:
-    topic = settings.kafka.topics().dead_letters.name
-    end = read_offsets(settings.kafka, topic)[0].end
-    consumer = connect_consumer(settings.kafka, group="test-reader")
-    try:
-        consumer.assign([TopicPartition(topic, 0, 0)])
-        messages = consumer.consume(end, DEADLINE_SECONDS)
-    finally:
-        consumer.close()
-    return [json.loads(message.value()) for message in messages]
 
 
 def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elasticsearch) -> None:

@@ -83,7 +83,8 @@ def test_a_file_that_is_not_toml_or_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_secret_shows_itself_only_when_asked(tmp_path: Path) -> None:
-    environ = {"FRAUDLAKE_ELASTICSEARCH_PASSWORD": "hunter2"}
+    prefix = "FRAUDLAKE_ELASTICSEARCH_"
+    environ = {f"{prefix}USERNAME": "sink", f"{prefix}PASSWORD": "hunter2"}
     settings = Settings.from_env(environ, cwd=tmp_path)
     password = settings.elasticsearch.password
     assert "hunter2" not in f"{settings!r} {password} {password!r} {password:>10}"
