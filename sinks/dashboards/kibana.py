@@ -88,6 +88,8 @@ class Kibana:
                 return self._ask(method, path, body)
             except urllib.error.HTTPError as error:
                 if error.code == http.client.NOT_FOUND:
+                    if _message(error) is None:
+                        raise self._strange() from error
                     return None
                 explained = self._explain(error, method, path)
                 if error.code not in _BUSY or backoff.attempts >= TRIES - 1:
@@ -127,7 +129,7 @@ class Kibana:
     def _explain(
         self, error: urllib.error.HTTPError, method: Method, path: str
     ) -> SinkError | TransientError:
-        reason = f"{error.code} {_message(error)}"
+        reason = f"{error.code} {_message(error) or error.reason}"
         if error.code == http.client.UNAUTHORIZED:
             return SinkError(
                 f"{self._where()} does not know us ({reason}). Check FRAUDLAKE_KIBANA_API_KEY, or "
@@ -176,15 +178,23 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def _base_url(settings: KibanaSettings) -> str:
     parts = urllib.parse.urlsplit(settings.url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.username is not None:
-        shown = settings.url.replace(parts.netloc, parts.hostname or "") if parts.netloc else ""
+    is_plain = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
+    if not is_plain or not _has_port_or_none(parts):
+        # The address is not repeated: somebody may have written a password into it.
         msg = (
-            f"FRAUDLAKE_KIBANA_URL={shown or settings.url}: must be http(s)://host[:port][/path]; "
-            "names and passwords have settings of their own"
+            "FRAUDLAKE_KIBANA_URL must be http(s)://host[:port][/path]; user and password have "
+            "settings of their own, FRAUDLAKE_KIBANA_USERNAME and FRAUDLAKE_KIBANA_PASSWORD"
         )
         raise SettingsError(msg)
     space = f"/s/{urllib.parse.quote(settings.space, safe='')}" if settings.space else ""
     return settings.url.rstrip("/") + space
+
+
+def _has_port_or_none(parts: urllib.parse.SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _authorization(settings: KibanaSettings) -> dict[str, str]:
@@ -218,9 +228,9 @@ def _asked_to_wait(error: urllib.error.HTTPError) -> float:
     return min(float(asked), _LONGEST_WAIT_S) if asked.isdigit() else 0.0
 
 
-def _message(error: urllib.error.HTTPError) -> str:
-    """Kibana's own sentence."""
+def _message(error: urllib.error.HTTPError) -> str | None:
+    """Kibana's own sentence; None from somebody who is not Kibana."""
     try:
         return str(json.loads(error.read())["message"])
     except (ValueError, KeyError, TypeError):
-        return str(error.reason)
+        return None

@@ -44,6 +44,8 @@ class KibanaStub:
     stored: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    page: tuple[int, bytes] | None = None
+    """What it answers to everything when it is another web server."""
 
     def writes(self) -> list[str]:
         """The requests that change something, without the space."""
@@ -56,9 +58,14 @@ class KibanaStub:
 
 
 @contextlib.contextmanager
-def running_stub(*, space: str = "", tls: ssl.SSLContext | None = None) -> Iterator[KibanaStub]:
+def running_stub(
+    *,
+    space: str = "",
+    tls: ssl.SSLContext | None = None,
+    page: tuple[int, bytes] | None = None,
+) -> Iterator[KibanaStub]:
     """A stub on a free port of the loopback."""
-    stub = KibanaStub(space=space)
+    stub = KibanaStub(space=space, page=page)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -101,7 +108,7 @@ def answer(handler: BaseHTTPRequestHandler, stub: KibanaStub) -> None:
     if code == GONE:
         handler.close_connection = True
         return
-    sent = json.dumps(body).encode()
+    status, sent = stub.page or (status, json.dumps(body).encode())
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name, value)

@@ -70,6 +70,16 @@ def test_what_is_not_there_reads_as_none(stub: KibanaStub) -> None:
     assert connect(stub.url).read(PATH) is None
 
 
+@pytest.mark.parametrize("code", [200, 404])
+def test_server_that_is_not_kibana_is_not_taken_for_an_empty_one(code: int) -> None:
+    """Any web server answers 404 to a path it does not know: nothing must be "missing" then."""
+    with (
+        running_stub(page=(code, b"<html>Welcome</html>")) as stub,
+        pytest.raises(SinkError, match=r"is not Kibana's API: .*Check FRAUDLAKE_KIBANA_URL"),
+    ):
+        connect(stub.url).read(PATH)
+
+
 @pytest.mark.parametrize("code", [429, 502, 503, 504, GONE])
 def test_busy_kibana_is_asked_again(
     stub: KibanaStub, kibana: Kibana, waits: list[float], code: int
@@ -133,7 +143,8 @@ def test_refusal_says_what_to_do_and_is_not_repeated(
     ("more", "sentence"),
     [
         ({"url": "kibana:5601"}, r"must be http\(s\)://host"),
-        ({"url": "https://ann:secret@kibana"}, r"FRAUDLAKE_KIBANA_URL=https://kibana: must be"),
+        ({"url": "http://kibana:port"}, r"must be http\(s\)://host"),
+        ({"url": "https://ann:secret@kibana"}, "user and password have settings of their own"),
         ({"username": "ann", "api_key": Secret("k")}, "are both set: keep one of them"),
         ({"ca_certificate": "/no/such.pem"}, r"FRAUDLAKE_KIBANA_CA_CERTIFICATE=/no/such\.pem"),
     ],
