@@ -139,6 +139,15 @@ def test_refusal_says_what_to_do_and_is_not_repeated(
     assert len(stub.asked) == 1
 
 
+def test_key_is_not_carried_to_where_a_redirect_points(stub: KibanaStub) -> None:
+    with running_stub() as elsewhere:
+        stub.faults = [(302, {"Location": elsewhere.url + PATH})]
+        with pytest.raises(SinkError, match=r"refuses GET /api/dashboards/one \(302 a fault\)"):
+            connect(stub.url, api_key=Secret("a2V5")).read(PATH)
+
+    assert elsewhere.asked == []
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
