@@ -52,11 +52,13 @@ class ShownPanel:
 
 
 def read_panels(settings: Settings, dashboard: Dashboard) -> list[ShownPanel]:
-    """What every panel with numbers shows now; before the first alert, no rows."""
+    """What every panel with numbers shows now; nothing before the first alert."""
     index = settings.elasticsearch.index
     shown = []
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        client.indices.refresh(index=index, ignore_unavailable=True)
+        if not client.indices.exists(index=index):
+            return []
+        client.indices.refresh(index=index)
         for panel in dashboard.panels:
             if isinstance(panel, Chart):
                 body: Any = chart_search(panel, dashboard)

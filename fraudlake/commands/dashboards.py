@@ -71,11 +71,13 @@ def diff(as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps(shown, ensure_ascii=False))
     else:
+        from rich.markup import escape
+
         for one in found:
-            state = "missing" if one.is_missing else f"{len(one.differences)} differences"
+            state = "missing" if one.is_missing else "differs"
             _say("same" if one.is_settled else state, one.artifact)
             for difference in one.differences:
-                _print(f"           {difference}")
+                _print(f"           {escape(difference)}")
     if not all(one.is_settled for one in found):
         raise typer.Exit(1)
 
@@ -135,6 +137,9 @@ def show(
     panels = read_panels(Settings.from_env(), dashboard)
     if as_json:
         typer.echo(json.dumps([panel.to_json() for panel in panels], ensure_ascii=False))
+        return
+    if not panels:
+        _print("No alerts yet. Send transactions with `fraudlake produce`.")
         return
     _print(f"[bold]{dashboard.title}[/bold], {dashboard.since} to now")
     for panel in panels:

@@ -55,13 +55,13 @@ def test_diff_ends_with_1_until_everything_is_applied(stub: KibanaStub) -> None:
     code, text = run("apply", "--json")
     assert (code, {one["change"] for one in json.loads(text)}) == (0, {"unchanged"})
 
-    stub.stored["dashboards/fraudlake-queue"]["title"] = "Mine"
+    stub.stored["dashboards/fraudlake-queue"]["title"] = "[b]Mine[/b]"
     code, text = run("diff", "--json")
     assert code == 1
     assert [one["differences"] for one in json.loads(text) if one["differences"]] == [
-        ["title is 'Mine', not 'Fraud: queue'"]
+        ["title is '[b]Mine[/b]', not 'Fraud: queue'"]
     ]
-    assert "title is 'Mine', not 'Fraud: queue'" in run("diff")[1]
+    assert "title is '[b]Mine[/b]', not 'Fraud: queue'" in run("diff")[1]
 
 
 def test_files_are_written_where_one_says(stub: KibanaStub, tmp_path: Path) -> None:
