@@ -1,5 +1,6 @@
--- The alerts as the lakehouse knows them, worked out from the decisions alone. `cases` (what people
--- did) and `arrivals` (when documents were written) are tables that the test has filled.
+-- The alerts as the lakehouse knows them, worked out from the decisions alone. The test has filled
+-- `cases` (what people did), `arrivals` (when documents were written) and `active` (the rules that
+-- count: a decision names shadow rules as well, an alert does not).
 CREATE TEMP TABLE alerts AS
 WITH flagged AS (
     SELECT * FROM decisions WHERE alert_id IS NOT NULL
@@ -13,9 +14,14 @@ sums AS (
         sum(base_amount)::DOUBLE AS money,
         max(score) AS score,
         CASE WHEN bool_or(band = 'block') THEN 'block' ELSE 'review' END AS band,
-        list_distinct(flatten(list(rules_fired))) AS rules,
         bool_or(list_contains(rules_fired, 'impossible_travel')) AS has_travelled
     FROM flagged
+    GROUP BY alert_id
+),
+fired AS (
+    SELECT alert_id, list(DISTINCT rule) AS rules
+    FROM (SELECT alert_id, unnest(rules_fired) AS rule FROM flagged)
+    SEMI JOIN active USING (rule)
     GROUP BY alert_id
 ),
 latest AS (
@@ -25,6 +31,7 @@ latest AS (
 )
 SELECT
     sums.*,
+    rules,
     country,
     channel,
     merchant_id,
@@ -38,6 +45,7 @@ SELECT
     partition,
     kafka_offset
 FROM sums
+JOIN fired USING (alert_id)
 JOIN latest USING (alert_id)
 JOIN arrivals USING (alert_id)
 LEFT JOIN cases USING (alert_id);

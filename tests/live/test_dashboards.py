@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.live
 
+RULESET = Path(__file__).parents[2] / "pipelines" / "rulesets" / "baseline.toml"
 SEED = 20_261_127
 TRANSACTIONS = 6_000
 SPAN_MS = 30 * 3_600_000
@@ -66,8 +68,11 @@ class Case:
     verdict: str | None = None
 
 
-def test_every_panel_shows_what_the_lakehouse_knows(settings: Settings) -> None:
+def test_every_panel_shows_what_the_lakehouse_knows(
+    settings: Settings, subtests: pytest.Subtests
+) -> None:
     print(f"seed {SEED}")
+    assert show(settings, "queue") == []  # and not an error
     with running_job(settings, ruleset="baseline"), running_sinks(settings):
         send_transactions(settings)
         await_everything(settings)
@@ -83,12 +88,14 @@ def test_every_panel_shows_what_the_lakehouse_knows(settings: Settings) -> None:
         seen = []
         for dashboard in DASHBOARDS:
             for panel in dashboard.panels:
-                if isinstance(panel, Chart):
-                    assert_chart(client, settings, lake, dashboard, panel, moment)
-                    seen.append((dashboard.name, panel.id))
-                elif isinstance(panel, Documents):
-                    assert_list(client, settings, lake, dashboard, panel, moment)
-                    seen.append((dashboard.name, panel.id))
+                if not isinstance(panel, Chart | Documents):
+                    continue
+                seen.append((dashboard.name, panel.id))
+                with subtests.test(dashboard=dashboard.name, panel=panel.id):
+                    if isinstance(panel, Chart):
+                        assert_chart(client, settings, lake, dashboard, panel, moment)
+                    else:
+                        assert_list(client, settings, lake, dashboard, panel, moment)
         assert sorted(seen) == sorted([*COUNTS, *LISTS])
         assert_controls_offer_values(client, settings)
         assert_rules_call_when_they_should(client, settings, lake, documents)
@@ -187,6 +194,11 @@ def prepare(lake: Lake, cases: list[Case], documents: dict[str, dict[str, Any]])
             )
             for alert_id, document in documents.items()
         ],
+    )
+    connection.execute("CREATE TEMP TABLE active (rule TEXT)")
+    rules = tomllib.loads(RULESET.read_text())["rule"]
+    connection.executemany(
+        "INSERT INTO active VALUES (?)", [(one["id"],) for one in rules if one["state"] == "active"]
     )
     connection.execute(Path(__file__).with_name("dashboard_alerts.sql").read_text())
     (alerts,) = connection.execute("SELECT count(*) FROM alerts").fetchone() or (0,)
@@ -323,20 +335,23 @@ def assert_rules_call_when_they_should(
 
 def assert_terminal_shows_the_same(settings: Settings, alerts: int) -> None:
     for dashboard in DASHBOARDS:
-        command = [sys.executable, "-m", "fraudlake.cli", "dashboards", "show", dashboard.name]
-        ended = subprocess.run(
-            [*command, "--json"],
-            env={**os.environ, **settings.to_env()},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr
-        shown = {panel["id"]: panel for panel in json.loads(ended.stdout)}
+        shown = {panel["id"]: panel for panel in show(settings, dashboard.name)}
         expected = [panel.id for panel in dashboard.panels if isinstance(panel, Chart | Documents)]
         assert list(shown) == expected
         if dashboard.name == "operations":
             assert shown["lately"]["rows"][0]["in the whole time"] == alerts
+
+
+def show(settings: Settings, name: str) -> list[dict[str, Any]]:
+    """What ``fraudlake dashboards show`` prints."""
+    command = [sys.executable, "-m", "fraudlake.cli", "dashboards", "show", name]
+    environ = {**os.environ, **settings.to_env()}
+    ended = subprocess.run(
+        [*command, "--json"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    panels: list[dict[str, Any]] = json.loads(ended.stdout)
+    return panels
 
 
 def ask(lake: Lake, sql: str, moment: datetime | None = None) -> list[tuple[Any, ...]]:
