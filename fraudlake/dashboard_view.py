@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sinks.dashboards.dashboard import Dashboard
     from sinks.dashboards.measures import Measure
 
-DOCUMENTS = 20
+DOCUMENTS = 10
 """How many alerts of a list are shown."""
 
 
@@ -74,9 +74,10 @@ def read_panels(settings: Settings, dashboard: Dashboard) -> list[ShownPanel]:
 def render_panel(panel: ShownPanel) -> Table:
     """As a table for people."""
     more = "" if panel.total is None else f" ({len(panel.rows)} of {panel.total:,})"
-    table = Table(
-        *panel.headings, title=panel.title + more, title_justify="left", title_style="bold"
-    )
+    table = Table(title=panel.title + more, title_justify="left", title_style="bold")
+    for heading in panel.headings:
+        # The sentences of an alert would make its row a page: `fraudlake alerts show` has them.
+        table.add_column(heading, no_wrap=panel.total is not None)
     for row in panel.rows:
         table.add_row(*(_cell(value) for value in row))
     return table
@@ -139,9 +140,7 @@ def _cell(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(_cell(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(
-            f"{item:.4f}" if isinstance(item, float) else str(item) for item in value.values()
-        )
+        return f"{value['lat']:.4f}, {value['lon']:.4f}"  # the only objects among our columns
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 

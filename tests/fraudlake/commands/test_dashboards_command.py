@@ -85,7 +85,7 @@ def test_list_of_alerts_says_how_many_there_are_and_shows_places() -> None:
         id="d",
         title="Alerts",
         headings=("fraud.score", "fraud.because", "fraud.travel.to", "case.verdict"),
-        rows=((0.93, ["first", "second"], {"lat": 48.8566, "lon": 2.3522}, None),),
+        rows=((0.93, ["first", "second"], {"lon": 2.3522, "lat": 48.8566}, None),),
         total=1234,
     )
     console = Console(width=120)
