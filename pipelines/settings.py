@@ -148,6 +148,28 @@ class ElasticsearchSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KibanaSettings:
+    """Where the dashboards are published, and when the alerting rules call somebody."""
+
+    section: ClassVar[str] = "kibana"
+
+    url: str = "http://127.0.0.1:5601"
+    """With its base path, if it has one."""
+    space: str = ""
+    """Kibana's space; empty: the default one."""
+    username: str = ""
+    password: Secret = NOT_SET
+    api_key: Secret = NOT_SET
+    ca_certificate: str = ""
+    critical_minutes: int = 15
+    """A blocked card's alert that nobody has taken for so long calls somebody."""
+    spike_alerts: int = 200
+    """So do more new alerts than this in five minutes."""
+    silence_minutes: int = 10
+    """So does no new alert for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LakehouseSettings:
     """The Iceberg catalog and the sink's commit cadence."""
 
@@ -200,6 +222,7 @@ class Settings:
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     flink: FlinkSettings = field(default_factory=FlinkSettings)
     elasticsearch: ElasticsearchSettings = field(default_factory=ElasticsearchSettings)
+    kibana: KibanaSettings = field(default_factory=KibanaSettings)
     lakehouse: LakehouseSettings = field(default_factory=LakehouseSettings)
 
     @classmethod
@@ -219,6 +242,7 @@ class Settings:
             kafka=_section(KafkaSettings, endpoints, config, environ, faults),
             flink=_section(FlinkSettings, endpoints, config, environ, faults),
             elasticsearch=_section(ElasticsearchSettings, endpoints, config, environ, faults),
+            kibana=_section(KibanaSettings, endpoints, config, environ, faults),
             lakehouse=_section(LakehouseSettings, endpoints, config, environ, faults),
         )
         faults += _unknown_names(config, environ)
@@ -248,6 +272,7 @@ _SECTIONS: tuple[type, ...] = (
     KafkaSettings,
     FlinkSettings,
     ElasticsearchSettings,
+    KibanaSettings,
     LakehouseSettings,
 )
 _Section = TypeVar("_Section")

@@ -19,6 +19,7 @@ COMMANDS = (
     "job",
     "sink",
     "alerts",
+    "dashboards",
     "sql",
     "lake",
     "reconcile",

@@ -102,6 +102,7 @@ def test_settings_of_our_services_are_known_and_point_at_servers_of_the_file(nam
     assert settings.kafka.bootstrap_servers == f"kafka:{LISTENS['kafka']}"
     assert split(settings.flink.rest_url) == ("jobmanager", LISTENS["jobmanager"])
     assert split(settings.elasticsearch.url) == ("elasticsearch", LISTENS["elasticsearch"])
+    assert split(settings.kibana.url) == ("kibana", 5601)
     assert settings.kafka.external
     assert settings.flink.external
     assert settings.elasticsearch.external

@@ -39,3 +39,15 @@ def test_a_payment_without_a_place_is_none(make_record: Callable[..., dict[str, 
     del record["latest"]["transaction"]["latitude"]
 
     assert travel_of(parse_alert(json.dumps(record).encode())) is None
+
+
+def test_a_rule_that_observed_nothing_does_not_make_a_standstill_a_journey(
+    make_record: Callable[..., dict[str, Any]],
+) -> None:
+    """A second payment in the same shop was shown as a journey of 0 km that made a rule fire."""
+    record = make_record()
+    record["latest"]["features"] |= {"travel_kmh": 0.0, "travel_km": 0.0}
+    for rule in record["rules"]:
+        rule["observed"] = 0.0
+
+    assert travel_of(parse_alert(json.dumps(record).encode())) is None
