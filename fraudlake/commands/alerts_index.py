@@ -135,8 +135,8 @@ def expire(
 @contextmanager
 def _hold(settings: Settings) -> Iterator[None]:
     """One at a time: what one of them clears away, another one may be writing."""
-    from fraudlake.file_lock import hold_file
     from pipelines.errors import SinkError
+    from pipelines.file_lock import hold_file
 
     path = settings.stack.home / LOCK_FILE
 
