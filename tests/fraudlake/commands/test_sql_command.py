@@ -34,6 +34,10 @@ VIEWS = {
     "decisions",
     "decisions_labelled",
     "labels",
+    "meta.files",
+    "meta.manifests",
+    "meta.positions",
+    "meta.snapshots",
     "rule_fires",
 }
 LABEL = (

@@ -283,6 +283,13 @@ def test_ordinary_questions_read_no_metadata(
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("sinks.lakehouse.lake.create_metadata_views", refuse)
+    monkeypatch.setattr("sinks.lakehouse.metadata_views._read", refuse)
 
-    assert ask(lake_settings, "select count(*) from decisions") == [(5,)]
+    question = "select count(*), 'meta.files' as text from decisions"
+    assert ask(lake_settings, question) == [(5, "meta.files")]
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("name", ['"meta".files', 'META."Files"', "memory.meta.files"])
+def test_metadata_is_found_however_its_name_is_written(lake_settings: Settings, name: str) -> None:
+    assert ask(lake_settings, f"select sum(rows)::int from {name}") == [(10,)]

@@ -48,14 +48,14 @@ def test_after_a_compaction_the_small_files_go_when_nobody_can_see_them(
     rows = rows_of(open_table())
     assert count(open_table(), ".parquet") == 4
 
-    planned = plan_expiry(open_table(), keep=1)
-    done = expire_snapshots(open_table(), keep=1)
+    planned = plan_expiry(open_table(), keep=1, keep_hours=0)
+    done = expire_snapshots(open_table(), keep=1, keep_hours=0)
 
     # The compaction, and behind it the newest snapshot that says how far the sink has got. That
     # one shows the three small files, so they stay with it.
     assert planned == done == Expired(snapshots=2, data_files=0, metadata_files=2)
     store({})
-    assert expire_snapshots(open_table(), keep=1).data_files == 3
+    assert expire_snapshots(open_table(), keep=1, keep_hours=0).data_files == 3
     assert count(open_table(), ".parquet") == 2
     assert rows_of(open_table())[:3] == rows
     assert len(rows_of(open_table())) == 4
@@ -66,7 +66,7 @@ def test_the_snapshots_that_stay_can_all_be_read(open_table: Open, store: Store)
         store({})
         compact(open_table())
 
-    expire_snapshots(open_table(), keep=3)
+    expire_snapshots(open_table(), keep=3, keep_hours=0)
 
     table = open_table()
     kept = table.snapshots()
@@ -80,7 +80,7 @@ def test_the_position_is_found_in_every_snapshot_that_stays(open_table: Open, st
     for _ in range(3):
         store({})
     compact(open_table())
-    expire_snapshots(open_table(), keep=1)
+    expire_snapshots(open_table(), keep=1, keep_hours=0)
     table = open_table()
     ids = [one.snapshot_id for one in table.snapshots()]
 
@@ -109,7 +109,7 @@ def test_what_others_have_tagged_or_branched_stays_with_its_files(
     for _ in range(3):
         store({})
 
-    expire_snapshots(open_table(), keep=1)
+    expire_snapshots(open_table(), keep=1, keep_hours=0)
 
     table = open_table()
     assert table.scan(snapshot_id=first.snapshot_id).to_arrow().num_rows == 1
@@ -121,7 +121,7 @@ def test_with_fewer_snapshots_than_are_kept_nothing_happens(open_table: Open, st
     store({}), store({})
     before = files_under(open_table())
 
-    assert expire_snapshots(open_table(), keep=2) == Expired(
+    assert expire_snapshots(open_table(), keep=2, keep_hours=0) == Expired(
         snapshots=0, data_files=0, metadata_files=0
     )
     assert files_under(open_table()) == before
@@ -144,7 +144,7 @@ def test_an_expiry_that_meets_a_commit_of_the_sink_looks_again(
 
     monkeypatch.setattr(ExpireSnapshots, "commit", meet)
 
-    assert expire_snapshots(open_table(), keep=1).snapshots == 3
+    assert expire_snapshots(open_table(), keep=1, keep_hours=0).snapshots == 3
     assert len(rows_of(open_table())) == 4
 
 
@@ -159,7 +159,7 @@ def test_a_catalog_that_takes_no_expiry_ends_in_a_transient_error_and_deletes_no
 
     monkeypatch.setattr(ExpireSnapshots, "commit", refuse)
     with pytest.raises(TransientError, match="took no expiry in 20 attempts"):
-        expire_snapshots(open_table(), keep=1)
+        expire_snapshots(open_table(), keep=1, keep_hours=0)
 
     assert files_under(open_table()) == before
 
@@ -169,8 +169,8 @@ def test_a_dry_run_says_what_would_go_and_keeps_it(open_table: Open, store: Stor
         store({})
     before = files_under(open_table())
 
-    planned = plan_expiry(open_table(), keep=1)
+    planned = plan_expiry(open_table(), keep=1, keep_hours=0)
 
     assert files_under(open_table()) == before
-    assert planned == expire_snapshots(open_table(), keep=1)
+    assert planned == expire_snapshots(open_table(), keep=1, keep_hours=0)
     assert planned.snapshots == 2
