@@ -187,5 +187,7 @@ class Lake:
             hint = f"Did you mean {near[0]}? " if near else ""
             message = f"{message.split('!')[0]}. {hint}There are: {', '.join(views)}"
         if "extension" in message and "INSTALL" in message:
-            message = f"{message.partition(' Please try')[0].rstrip('.')}; questions load no extensions"
+            message = (
+                f"{message.partition(' Please try')[0].rstrip('.')}; questions load no extensions"
+            )
         return message
