@@ -175,8 +175,10 @@ class Lake:
         """True if a file of the tables, and not one of the user's, was not there."""
         if _GONE.search(text) is None:
             return False
-        own = any(path in text for one in self.planned.values() for path in one.paths)
-        return own or "stream registered as" in text or "object registered as" in text
+        paths = (path for one in self.planned.values() for path in one.paths)
+        # A store calls its files without a scheme.
+        is_own = any((path.partition("://")[2] or path) in text for path in paths)
+        return is_own or "registered as" in text
 
     def _explain(self, error: duckdb.Error) -> str:
         message = " ".join(without_traceback(error).split())

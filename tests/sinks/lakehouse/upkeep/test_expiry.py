@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table.update.snapshot import ExpireSnapshots
+from snapshot_times import set_times
 from stored_table import files_under, rows_of
 
 from pipelines.errors import TransientError
+from sinks.lakehouse.history import tagged_hours
 from sinks.lakehouse.position import restore
 from sinks.lakehouse.upkeep import expiry
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
@@ -90,6 +92,60 @@ def test_the_position_is_found_in_every_snapshot_that_stays(open_table: Open, st
         position = restore(open_table())
         assert position is not None
         assert position.next_offsets == {0: 3}
+
+
+def test_the_position_is_found_behind_the_state_of_a_full_hour_that_is_a_compaction(
+    open_table: Open, store: Store
+) -> None:
+    hour = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for _ in range(3):
+        store({})
+    compact(open_table())
+    *sunk, compacted = open_table().snapshots()
+    for minute in (1, 2):
+        store({})
+        head = open_table().current_snapshot()
+        assert head is not None
+        set_times(open_table(), {head.snapshot_id: hour + timedelta(minutes=minute)})
+    before = {one.snapshot_id: hour - timedelta(minutes=9) for one in (*sunk, compacted)}
+    set_times(open_table(), before)
+
+    now = hour + timedelta(minutes=10)
+    expire_snapshots(open_table(), keep=1, keep_hours=1, now=now)
+
+    table = open_table()
+    assert tagged_hours(table) == {hour: compacted.snapshot_id}
+    # The newest, the state of the hour, and what says how far the sink had got by then.
+    assert len(table.snapshots()) == 3
+    with table.manage_snapshots() as snapshots:
+        snapshots.set_current_snapshot(compacted.snapshot_id)
+    position = restore(open_table())
+    assert position is not None
+    assert position.next_offsets == {0: 3}
+
+
+def test_tags_of_full_hours_are_of_the_kind_that_other_engines_let_go_in_time(
+    open_table: Open, store: Store
+) -> None:
+    store({})
+    expire_snapshots(open_table(), keep=1, keep_hours=2, now=datetime.now(UTC) + timedelta(hours=2))
+
+    refs = open_table().metadata.refs
+    hours = [ref for name, ref in refs.items() if name.startswith("fraudlake-hour-")]
+    assert [(ref.snapshot_ref_type, ref.max_ref_age_ms) for ref in hours] == [
+        ("tag", 3 * 3_600_000)
+    ] * 2
+
+
+def test_an_expiry_with_nothing_to_do_commits_nothing(open_table: Open, store: Store) -> None:
+    store({})
+    later = datetime.now(UTC) + timedelta(hours=2)
+    expire_snapshots(open_table(), keep=1, keep_hours=2, now=later)
+    before = open_table().metadata_location
+
+    expire_snapshots(open_table(), keep=1, keep_hours=2, now=later)
+
+    assert open_table().metadata_location == before
 
 
 def test_what_others_have_tagged_or_branched_stays_with_its_files(
