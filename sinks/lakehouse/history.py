@@ -3,13 +3,15 @@
 Expiry takes snapshots out of the middle of a history, too, and a tag of somebody may keep a very
 old one: so the newest kept snapshot before a moment need not be the state of that moment. It is
 
+- if the moment is a full hour of which it carries the tag, which upkeep sets before it lets others
+  go (``upkeep/hours.py``);
 - if the moment is that of its commit;
 - if the next one that main had and that is kept was made from it: then nothing was between them;
-- if it carries the tag of a full hour after the moment, which upkeep sets before it lets others go
-  (``upkeep/hours.py``);
+- if it carries the tag of a full hour after the moment;
 - if it is the newest one.
 
-Otherwise the state is not known, and nobody guesses.
+Otherwise the state is not known, and nobody guesses. Main's log of itself may be short: some
+catalogs cut it off at the last gap, so that only the tags still say what was before.
 """
 
 from __future__ import annotations
@@ -36,6 +38,9 @@ def find_state(table: Table, moment: datetime) -> Snapshot | None:
 
     SinkError if that is not known any more; it names the nearest moments that are.
     """
+    tagged = tagged_hours(table).get(moment)
+    if tagged is not None:
+        return table.snapshot_by_id(tagged)
     moment_ms = to_ms(moment)
     log = _kept_log(table)
     at = _last_until(log, moment_ms)
@@ -44,7 +49,7 @@ def find_state(table: Table, moment: datetime) -> Snapshot | None:
             return None
     elif _is_known(table, log, at, moment_ms):
         return _snapshot(table, log[at])
-    raise _not_kept(table, log, at, moment)
+    raise _not_kept(table, log, moment_ms)
 
 
 def tag_of(hour: datetime) -> str:
@@ -119,15 +124,14 @@ def _tagged_until(table: Table, log: list[SnapshotLogEntry], at: int) -> int:
     return max(hours, default=log[at].timestamp_ms)
 
 
-def _not_kept(
-    table: Table, log: list[SnapshotLogEntry], at: int | None, moment: datetime
-) -> SinkError:
-    before = None if at is None else _tagged_until(table, log, at)
-    after = log[0 if at is None else at + 1].timestamp_ms
+def _not_kept(table: Table, log: list[SnapshotLogEntry], moment_ms: int) -> SinkError:
+    known = {one.timestamp_ms for one in log} | {to_ms(hour) for hour in tagged_hours(table)}
+    before = max((one for one in known if one <= moment_ms), default=None)
+    after = min((one for one in known if one > moment_ms), default=None)
     near = [_show(one) for one in (before, after) if one is not None]
     name = table.name()[-1]
     msg = (
-        f"{name} is not kept as it was at {_show(to_ms(moment))}. The nearest times that are: "
+        f"{name} is not kept as it was at {_show(moment_ms)}. The nearest times that are: "
         f"{' and '.join(near)} (all of them: meta.snapshots; FRAUDLAKE_LAKEHOUSE_KEEP_SNAPSHOTS_H "
         "says for how long full hours are kept)"
     )

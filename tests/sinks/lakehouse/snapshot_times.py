@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 
 def set_times(
-    table: Table, times: Mapping[int, datetime], *, last_log: datetime | None = None
+    table: Table,
+    times: Mapping[int, datetime],
+    *,
+    last_log: datetime | None = None,
+    cut_log: bool = False,
 ) -> None:
-    """Let snapshots have been committed at ``times``; ``last_log``: main's last change, then.
+    """Let snapshots have been committed at ``times``, and main have changed last at ``last_log``.
 
-    In place, in the metadata file that the catalog points to.
+    ``cut_log``: what main showed before is forgotten. In place, in the metadata file that the
+    catalog points to.
     """
-
     path = Path(table.refresh().metadata_location.removeprefix("file://"))
     metadata: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for snapshot in metadata["snapshots"]:
@@ -33,6 +37,8 @@ def set_times(
             entry["timestamp-ms"] = to_ms(times[entry["snapshot-id"]])
     if last_log is not None:
         metadata["snapshot-log"][-1]["timestamp-ms"] = to_ms(last_log)
+    if cut_log:
+        del metadata["snapshot-log"][:-1]
     metadata["last-updated-ms"] = max(one["timestamp-ms"] for one in metadata["snapshot-log"])
     path.write_text(json.dumps(metadata), encoding="utf-8")
     table.refresh()

@@ -142,6 +142,20 @@ def test_hours_that_are_over_go_with_a_later_expiry_and_those_that_stay_are_stil
     assert len(table.snapshots()) == 1
 
 
+def test_full_hours_are_known_where_the_catalog_cuts_the_log_off_at_a_gap(
+    lake_settings: Settings, commit: Commit, table: Table
+) -> None:
+    """As Iceberg's own library does it, and so catalogs behind REST."""
+    commit("10:10:00", "10:50:00", "11:20:00", "11:40:00", "12:10:00")
+    expire_snapshots(table, keep=1, keep_hours=2, now=on("12:30"))
+    set_times(table, {}, cut_log=True)
+
+    assert [ask(lake_settings, moment) for moment in ("11:00", "12:00", "12:10")] == [2, 4, 5]
+    for moment in ("10:50", "11:30"):
+        with pytest.raises(SinkError, match=r"that are: .*T1[12]:00:00\.000Z"):
+            ask(lake_settings, moment)
+
+
 def test_a_rollback_is_a_moment_like_any_other(
     lake_settings: Settings, commit: Commit, table: Table
 ) -> None:
