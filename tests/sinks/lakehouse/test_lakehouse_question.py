@@ -8,6 +8,8 @@ import pytest
 from decision_records import at, decision_blocks, decisions_table
 
 from pipelines.errors import TerminalError
+from pipelines.settings import Settings, StackSettings
+from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake
 
@@ -15,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pyiceberg.catalog import Catalog
-
-    from pipelines.settings import Settings
     from sinks.lakehouse.lake import Lake
 
 A_SELECT = "SELECT band FROM decisions"
@@ -74,14 +73,25 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture
-def lake(
-    lake_settings: Settings, catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lake]:
-    monkeypatch.chdir(tmp_path)
-    blocks = decision_blocks({"band": "allow"}, {"band": "block"})
-    Ledger(decisions_table(catalog)).commit(blocks, at(2))
-    with open_lake(lake_settings) as opened:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("asked")
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path) -> Settings:
+    return Settings(stack=StackSettings(home=home))
+
+
+@pytest.fixture(scope="module")
+def lake(settings: Settings, home: Path) -> Iterator[Lake]:
+    """One for all, because nothing that is asked of it may change it."""
+    with open_catalog(settings, writable=True) as catalog:
+        assert catalog is not None
+        blocks = decision_blocks({"band": "allow"}, {"band": "block"})
+        Ledger(decisions_table(catalog)).commit(blocks, at(2))
+    with open_lake(settings) as opened, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
         yield opened
 
 
@@ -102,10 +112,10 @@ def state_of(lake: Lake, folder: Path) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("statement", HOSTILE)
 def test_what_is_no_question_is_refused_and_changes_nothing(
-    lake: Lake, tmp_path: Path, statement: str
+    lake: Lake, home: Path, statement: str
 ) -> None:
     rows = [("a variable of Python", 1)]  # what a replacement scan would find
-    before = state_of(lake, tmp_path)
+    before = state_of(lake, home)
 
     for answer in (
         lambda: lake.ask(statement, limit=9),
@@ -115,18 +125,19 @@ def test_what_is_no_question_is_refused_and_changes_nothing(
         with pytest.raises(TerminalError):
             answer()
 
-    assert state_of(lake, tmp_path) == before
+    assert state_of(lake, home) == before
     assert rows
 
 
 def test_the_engine_itself_writes_nothing_whatever_is_run_as_a_question(lake: Lake) -> None:
     """DuckDB calls a SELECT what has an INSERT in it."""
-    lake.connection.execute("CREATE TABLE t (a INT)")
+    lake.connection.execute("CREATE OR REPLACE TABLE t (a INT)")
 
     with pytest.raises(TerminalError, match="read-only"):
         lake.ask("WITH new AS (INSERT INTO t SELECT 1 RETURNING a) FROM new", limit=1)
 
     assert lake.ask("SELECT count(*) FROM t", limit=1).rows == [(0,)]
+    lake.connection.execute("DROP TABLE t")
 
 
 @pytest.mark.parametrize(
@@ -166,9 +177,9 @@ def test_explain_is_shown_but_is_no_answer_to_write(lake: Lake, question: str) -
 
 
 def test_files_of_the_user_can_be_joined_and_extensions_are_not_loaded(
-    lake: Lake, tmp_path: Path
+    lake: Lake, home: Path
 ) -> None:
-    (tmp_path / "suspects.csv").write_text("band,name\nblock,Bo\n")
+    (home / "suspects.csv").write_text("band,name\nblock,Bo\n")
     question = "SELECT name FROM decisions JOIN read_csv('suspects.csv') USING (band)"
 
     assert lake.ask(question, limit=9).rows == [("Bo",)]
@@ -177,14 +188,14 @@ def test_files_of_the_user_can_be_joined_and_extensions_are_not_loaded(
 
 
 def test_what_does_not_fit_in_memory_goes_to_the_home_of_the_stack_and_is_cleared(
-    lake_settings: Settings, lake: Lake, tmp_path: Path
+    settings: Settings, lake: Lake, home: Path
 ) -> None:
     question = "SELECT name, value FROM duckdb_settings() WHERE name LIKE $name"
     (spill,) = lake.ask(question, {"name": "temp_directory"}, limit=1).rows
     (memory,) = lake.ask(question, {"name": "memory_limit"}, limit=1).rows
 
-    assert str(spill[1]).startswith(f"{lake_settings.stack.home}/sql-")
+    assert str(spill[1]).startswith(f"{home}/sql-")
     assert memory[1] == "1.9 GiB"  # 2048 MB
-    with open_lake(lake_settings):
+    with open_lake(settings):
         pass
-    assert len(list(tmp_path.glob("sql-*"))) == 1
+    assert len(list(home.glob("sql-*"))) == 1
