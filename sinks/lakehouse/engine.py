@@ -8,6 +8,7 @@ with them: a question has the rights of who asks it, as `cat` has.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 def connect(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for views to be made in; what does not fit in memory goes to the stack's home.
 
-    ``lock`` it before questions are asked.
+    To the system's own folder for such files where the home is not there or not the user's to write
+    in. ``lock`` the connection before questions are asked.
     """
-    home = settings.stack.home
-    home.mkdir(parents=True, exist_ok=True)
+    home = settings.stack.home if os.access(settings.stack.home, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="sql-", dir=home) as folder:
         connection = duckdb.connect(
             config={

@@ -38,10 +38,10 @@ def find_state(table: Table, moment: datetime) -> Snapshot | None:
 
     SinkError if that is not known any more; it names the nearest moments that are.
     """
-    tagged = tagged_hours(table).get(moment)
+    moment_ms = to_ms(moment)
+    tagged = tagged_hours(table).get(_EPOCH + timedelta(milliseconds=moment_ms))
     if tagged is not None:
         return table.snapshot_by_id(tagged)
-    moment_ms = to_ms(moment)
     log = _kept_log(table)
     at = _last_until(log, moment_ms)
     if at is None:
