@@ -38,6 +38,7 @@ from pyiceberg.types import (
     UUIDType,
 )
 
+from pipelines.errors import SinkError
 from sinks.lakehouse.late_rows import LateRows
 from sinks.lakehouse.remote_files import RemoteFile
 
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table
-
-    from pipelines.errors import SinkError
 
 _FILE_SCHEME = "file://"
 _TYPES: dict[type[IcebergType], str] = {
@@ -89,7 +88,16 @@ def plan_table(table: Table, *, snapshot_id: int | None) -> PlannedTable:
     """The table at a snapshot; None: at its newest. A table without any snapshot has no rows."""
     scan = table.scan(snapshot_id=snapshot_id)
     schema = scan.projection()
-    tasks = list(scan.plan_files())
+    try:
+        tasks = list(scan.plan_files())
+    except ValueError as error:
+        if "equality deletes" not in str(error):
+            raise
+        msg = (
+            f"another engine has deleted rows of {'.'.join(table.name())} by equality deletes, "
+            "which cannot be read here: compact it with that engine (Spark: rewrite_data_files)"
+        )
+        return plan_refusal(schema, SinkError(msg))
     late = LateRows(_arrow_schema(schema), scan.to_arrow_batch_reader)
     if any(task.delete_files for task in tasks):
         return PlannedTable(fields=schema.fields, late=late)

@@ -41,14 +41,20 @@ class _DeleteManifestWriter(ManifestWriterV2):
         return {**super()._meta, "content": "deletes"}
 
 
-def delete_row(table: Table, path: str, position: int) -> None:
-    """One more snapshot of main, in which the row at ``position`` of a data file is gone."""
+def delete_row(table: Table, path: str, position: int, *, by_value: bool = False) -> None:
+    """One more snapshot of main, in which the row at ``position`` of a data file is gone.
+
+    ``by_value``: the file says that it names rows by their values (what it holds is not looked at).
+    """
     head = table.current_snapshot()
     assert head is not None
     assert head.sequence_number is not None
     number = head.sequence_number + 1
     snapshot_id = table.metadata.new_snapshot_id()
-    manifests = [*head.manifests(table.io), _write_deletes(table, snapshot_id, path, position)]
+    manifests = [
+        *head.manifests(table.io),
+        _write_deletes(table, snapshot_id, path, position, by_value),
+    ]
     output = table.io.new_output(f"{table.location()}/metadata/snap-{snapshot_id}.avro")
     with write_manifest_list(
         2, output, snapshot_id, head.snapshot_id, number, "deflate"
@@ -74,21 +80,23 @@ def delete_row(table: Table, path: str, position: int) -> None:
     table.refresh()
 
 
-def _write_deletes(table: Table, snapshot_id: int, path: str, position: int) -> ManifestFile:
+def _write_deletes(
+    table: Table, snapshot_id: int, path: str, position: int, by_value: bool
+) -> ManifestFile:
     (data,) = (task.file for task in table.scan().plan_files() if task.file.file_path == path)
     deletes = f"{path.removesuffix('.parquet')}-deletes.parquet"
     output = table.io.new_output(deletes)
     with output.create() as stream:
         pq.write_table(pa.table({"file_path": [path], "pos": [position]}, schema=_SCHEMA), stream)
     file = DataFile.from_args(
-        content=DataFileContent.POSITION_DELETES,
+        content=DataFileContent.EQUALITY_DELETES if by_value else DataFileContent.POSITION_DELETES,
         file_path=deletes,
         file_format=FileFormat.PARQUET,
         partition=data.partition,
         record_count=1,
         file_size_in_bytes=len(output),
         spec_id=data.spec_id,
-        equality_ids=None,
+        equality_ids=[1] if by_value else None,
         key_metadata=None,
         sort_order_id=None,
     )

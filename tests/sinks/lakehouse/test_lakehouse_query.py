@@ -262,6 +262,20 @@ def test_rows_that_another_engine_deleted_by_a_delete_file_do_not_show(
     assert fires == [(4,)]  # two rules for each of the two that are left
 
 
+def test_rows_that_were_deleted_by_value_fail_the_questions_that_need_them(
+    lake_settings: Settings, store: Callable[..., int], catalog: Catalog
+) -> None:
+    """As a Flink job with upserts does it; pyiceberg does not read them."""
+    store({})
+    table = catalog.load_table("fraud.decisions")
+    (task,) = table.scan().plan_files()
+    delete_row(table, task.file.file_path, 0, by_value=True)
+
+    assert ask(lake_settings, "select count(*) from labels") == [(0,)]
+    with pytest.raises(SinkError, match=r"rows of fraud\.decisions by equality deletes"):
+        ask(lake_settings, "select count(*) from decisions")
+
+
 def test_a_letter_that_was_written_twice_shows_once(
     lake_settings: Settings, catalog: Catalog, records: Collect
 ) -> None:
