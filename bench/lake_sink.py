@@ -2,38 +2,33 @@
 
 The sink runs as users run it, as a process of its own; its processor time and its largest memory
 are the kernel's figures of that process, taken when it was idle and when all was stored. The
-yardstick reads the same bytes with the plain means of Python: ``json.loads``, a list of rows,
-``table.append``.
+yardstick (``lake_yardstick.py``) reads the same bytes with the plain means of Python, as a process
+of its own, too: memory is that of whole processes on both sides.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
-import pyarrow as pa
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from bench.decisions import RULESET, make_decisions
+from bench.decisions import make_decisions
+from bench.lake_yardstick import benchmark_features
 from bench.sink_process import cpu_s, peak_mb, running_sink
 from pipelines.errors import TransientError
-from pipelines.features import load_features
-from pipelines.kafka import connect_consumer, create_topics, delete_topics, read_offsets
-from pipelines.rules import load_ruleset
+from pipelines.kafka import create_topics, delete_topics
 from pipelines.sender import KafkaSender
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.schema import apply_changes
-from sinks.lakehouse.shaping import shape
-from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 600.0
 YARDSTICK_RECORDS = 20_000
-_MONEY = frozenset({"amount", "base_amount"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +46,7 @@ class SinkCost:
     records: int
     cpu_s: float
     peak_mb: float
+    """Of the whole process, the interpreter and its libraries included."""
 
     @property
     def rows_a_cpu_second(self) -> float:
@@ -80,7 +75,7 @@ def run_sink_benchmark(
         try:
             with open_catalog(own, writable=True) as catalog:
                 assert catalog is not None
-                apply_changes(catalog, own.lakehouse, _features())
+                apply_changes(catalog, own.lakehouse, benchmark_features())
             log = Path(folder) / "sink.log"
             with running_sink(own, "lakehouse", log=log, ready=b"event=started") as process:
                 idle_s = cpu_s(process)
@@ -92,7 +87,7 @@ def run_sink_benchmark(
                     records=records, cpu_s=cpu_s(process) - idle_s, peak_mb=peak_mb(process)
                 )
             say("the yardstick stores the first of them")
-            yardstick = _store_plainly(own, min(records, YARDSTICK_RECORDS))
+            yardstick = _measure_yardstick(own, min(records, YARDSTICK_RECORDS))
         finally:
             delete_topics(own.kafka, used)
     return SinkBenchmark(record_bytes=sent / records, sink=sink, yardstick=yardstick)
@@ -103,12 +98,6 @@ def _own(settings: Settings, home: Path) -> Settings:
     lakehouse = dataclasses.replace(settings.lakehouse, catalog_uri="", warehouse="")
     stack = dataclasses.replace(settings.stack, home=home)
     return dataclasses.replace(settings, kafka=kafka, lakehouse=lakehouse, stack=stack)
-
-
-def _features() -> dict[str, str]:
-    declared = load_features()
-    stages = declared.select(load_ruleset(RULESET, declared).columns)
-    return {one.name: one.about for stage in stages for one in stage.features}
 
 
 def _send(settings: Settings, *, records: int, seed: int) -> int:
@@ -131,40 +120,16 @@ def _await_rows(settings: Settings, records: int, process: psutil.Process) -> No
         time.sleep(0.5)
 
 
-def _store_plainly(settings: Settings, records: int) -> SinkCost:
-    """Read ``records`` decisions and append them at once."""
-    topic = settings.kafka.topics().decisions.name
-    consumer = connect_consumer(settings.kafka, group="bench-lake-plain")
-    parts = read_offsets(settings.kafka, topic)
-    consumer.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in parts])
-    began = time.process_time()
-    rows: list[dict[str, Any]] = []
-    while len(rows) < records:
-        for message in consumer.consume(1000, 1.0):
-            value = message.value()
-            if message.error() is None and value is not None:
-                rows.append(_plain_row(json.loads(value), message))
-    consumer.close()
-    plain = dataclasses.replace(settings.lakehouse, namespace="plain")
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
-        apply_changes(catalog, plain, _features())
-        table = catalog.load_table(("plain", DECISIONS.name))
-        struct = pa.struct([pa.field(name, pa.float64()) for name in _features()])
-        schema = DECISIONS.arrow_schema().append(pa.field("features", struct))
-        block = pa.Table.from_pylist(rows[:records], schema=schema)
-        table.append(shape(block, table, topic=topic))
-    used_s = time.process_time() - began
-    peak = psutil.Process().memory_info().rss / 1e6
-    return SinkCost(records=records, cpu_s=used_s, peak_mb=peak)
-
-
-def _plain_row(decision: dict[str, Any], message: Any) -> dict[str, Any]:
-    transaction = decision["transaction"]
-    row = {**decision, **transaction, "transaction": json.dumps(transaction)}
-    row |= {f"source_{name}": value for name, value in decision["source"].items()}
-    row |= {name: Decimal(str(row[name])) for name in _MONEY}
-    row |= {name: datetime.fromisoformat(row[name]) for name in ("event_time", "decided_at")}
-    row |= {"kafka_partition": message.partition(), "kafka_offset": message.offset()}
-    row["kafka_time"] = message.timestamp()[1] * 1000
-    return row
+def _measure_yardstick(settings: Settings, records: int) -> SinkCost:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bench.lake_yardstick", str(records)],
+        env=settings.to_env(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    if done.returncode != 0:
+        msg = f"the yardstick failed: {done.stderr[-500:]}"
+        raise TransientError(msg)
+    return SinkCost(**json.loads(done.stdout))

@@ -80,7 +80,8 @@ def keep_up(table: Table, settings: Settings) -> None:
     target = settings.lakehouse.target_file_mb * _MB
     for rewrite in plan_compaction(table, target_bytes=target, closed_before=FOREVER):
         rewrite_files(table, rewrite, target_bytes=target)
-    expire_snapshots(table, keep=settings.lakehouse.keep_snapshots)
+    lakehouse = settings.lakehouse
+    expire_snapshots(table, keep=lakehouse.keep_snapshots, keep_hours=lakehouse.keep_snapshots_h)
 
 
 def figures_of(table: Table, settings: Settings) -> TableFigures:

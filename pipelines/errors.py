@@ -13,6 +13,7 @@
     │   ├── JobError             the Flink job cannot be planned, submitted or stopped
     │   └── SinkError            a sink refuses to go on rather than guess
     └── TransientError           worth another try: the other side is away or busy
+        └── FilesReplacedError   upkeep was faster than a question (see ``sinks.lakehouse.lake``)
 
 A message says what, which, what is allowed, and what to do next.
 """

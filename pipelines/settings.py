@@ -209,9 +209,13 @@ class LakehouseSettings:
     closed_after_h: int = 6
     """A day or hour is compacted when it has ended so long ago."""
     keep_snapshots: int = 100
-    """How many states of each table can still be asked for."""
+    """So many of the newest states of each table can still be asked for."""
+    keep_snapshots_h: int = 24
+    """Before them, the state at each full hour of so many hours can be, too."""
     sweep_after_h: int = 72
     """A file that belongs to no snapshot is deleted when it is so old."""
+    sql_memory_mb: int = 2048
+    """What questions may hold in memory; the rest goes to disk, in the stack's home."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

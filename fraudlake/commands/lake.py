@@ -101,9 +101,9 @@ def compact(table: Tables = None, dry_run: DryRun = False, as_json: AsJson = Fal
 
 @lake.command()
 def expire(table: Tables = None, dry_run: DryRun = False, as_json: AsJson = False) -> None:
-    """Forget all but the newest snapshots, and delete the files that only they needed.
+    """Forget all but the newest snapshots and full hours, and delete what only they needed.
 
-    lakehouse.keep_snapshots are kept; `fraudlake sql --as-of` reaches back as far as they do.
+    lakehouse.keep_snapshots and keep_snapshots_h say how many: so far does `--as-of` reach back.
     Example: FRAUDLAKE_LAKEHOUSE_KEEP_SNAPSHOTS=500 fraudlake lake expire
     """
     _run(("expire",), table, dry_run=dry_run, as_json=as_json)

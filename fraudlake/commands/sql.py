@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+from fraudlake.sql.modes import MODES, Asked, Format, Mode
 
-    from sinks.lakehouse.lake import Lake
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 # Snapshot ids are random numbers of 63 bits; no year has this many digits.
 _SHORTEST_SNAPSHOT_ID = 9
-
-
-class Format(StrEnum):
-    """How an answer is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
-
-
-_COPY_OPTIONS = {
-    Format.CSV: "FORMAT csv, HEADER true",
-    Format.JSON: "FORMAT json, ARRAY true",
-    Format.PARQUET: "FORMAT parquet, COMPRESSION zstd",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +48,10 @@ def sql(
     ] = None,
     as_of: Annotated[
         str | None,
-        typer.Option(metavar="TIME|SNAPSHOT", help="The tables as they were then (UTC)."),
+        typer.Option(
+            metavar="TIME|SNAPSHOT",
+            help="The tables as they were then (UTC): the last commits are kept, and full hours.",
+        ),
     ] = None,
     known_at: Annotated[
         str | None,
@@ -100,83 +84,52 @@ def sql(
 
     fraudlake sql "select count(*) from decisions" --as-of 2026-03-01T12:00
     """
-    from pipelines.settings import Settings
-    from sinks.lakehouse.query import open_lake
-    from sinks.lakehouse.questions import ready_questions
-
-    if list_questions:
-        from fraudlake.sql.show import show_questions
-
-        show_questions(ready_questions(), as_json=output_format is Format.JSON)
-        return
-    _check_output(output_format, output)
-    then = None if as_of is None else _parse_moment(as_of)
-    known = None if known_at is None else _parse_time(known_at, "--known-at")
-    settings = Settings.from_env()
-    if list_columns:
-        from fraudlake.sql.show import show_columns
-
-        with open_lake(settings, as_of=then) as lake:
-            show_columns(lake.list_columns(), as_json=output_format is Format.JSON)
-        return
-    if query is None and file is None and run is None and sys.stdin.isatty():
-        from fraudlake.sql.prompt import ask_until_quit
-
-        ask_until_quit(settings, as_of=then, known_at=known)
-        return
-    question, values = _read_question(query, file, run, settings_of_run or ())
-    if question.strip() == "":
-        typer.echo(ctx.get_help())
-        return
-    if show:
-        typer.echo(question.rstrip())
-        return
-    with open_lake(settings, as_of=then, known_at=known) as lake:
-        if explain:
-            _explain(lake, question, values)
-        elif output_format is Format.TABLE:
-            from fraudlake.sql.show import show_answer
-
-            show_answer(lake.ask(question, values, limit=rows), limit=rows)
-        else:
-            _write(lake, question, values, output_format, output)
+    is_bare = query is None and file is None and run is None
+    mode = _choose_mode(
+        {"--list": list_questions, "--columns": list_columns, "--show": show, "--explain": explain},
+        is_prompt=is_bare and sys.stdin.isatty(),
+        output_format=output_format,
+    )
+    _check_options(ctx, mode)
+    if is_bare and "query" in mode.takes:
+        query = sys.stdin.read()
+        if query.strip() == "":
+            typer.echo(ctx.get_help())
+            return
+    asked = Asked(
+        query=query,
+        file=file,
+        run=run,
+        settings_of_run=settings_of_run or (),
+        output_format=output_format,
+        output=output,
+        as_of=None if as_of is None else _parse_moment(as_of),
+        known_at=None if known_at is None else _parse_time(known_at, "--known-at"),
+        rows=rows,
+    )
+    mode.do(asked)
 
 
-def _read_question(
-    query: str | None, file: Path | None, run: str | None, given: Sequence[str]
-) -> tuple[str, dict[str, Any]]:
-    """The SQL, and the values that are bound to its names."""
-    from sinks.lakehouse.questions import find_question
-
-    if sum(one is not None for one in (query, file, run)) > 1:
-        msg = "give one of: the question, --file, --run"
+def _choose_mode(flags: Mapping[str, bool], *, is_prompt: bool, output_format: Format) -> Mode:
+    wanted = [flag for flag, is_given in flags.items() if is_given]
+    if len(wanted) > 1:
+        msg = f"{' and '.join(wanted)} do different things: give one of them"
         raise typer.BadParameter(msg)
-    if run is not None:
-        question = find_question(run)
-        return question.sql, question.bind(dict(_split(pair) for pair in given))
-    if given:
-        msg = "it sets what a ready question takes: add --run NAME"
-        raise typer.BadParameter(msg, param_hint="--set")
-    if file is not None:
-        return file.read_text(encoding="utf-8"), {}
-    return sys.stdin.read() if query is None else query, {}
+    if wanted:
+        return MODES[wanted[0]]
+    return MODES["the prompt" if is_prompt else f"--format {output_format}"]
 
 
-def _split(pair: str) -> tuple[str, str]:
-    name, is_given, value = pair.partition("=")
-    if not is_given:
-        msg = f"{pair!r} is not NAME=VALUE"
-        raise typer.BadParameter(msg, param_hint="--set")
-    return name, value
-
-
-def _check_output(output_format: Format, output: Path | None) -> None:
-    if output_format is Format.PARQUET and output is None:
-        msg = "parquet needs a file: add -o FILE"
-        raise typer.BadParameter(msg, param_hint="--format")
-    if output_format is Format.TABLE and output is not None:
-        msg = "a table is for the screen: add --format csv, json or parquet"
-        raise typer.BadParameter(msg, param_hint="--output")
+def _check_options(ctx: typer.Context, mode: Mode) -> None:
+    """Refuse what would be ignored."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        source = ctx.get_parameter_source(name)
+        is_given = source is not None and source.name == "COMMANDLINE"
+        flag = "the question" if name == "query" else parameter.opts[0]
+        if is_given and name not in mode.takes and flag != mode.name:
+            msg = f"{flag} means nothing with {mode.name}: leave it out"
+            raise typer.BadParameter(msg)
 
 
 def _parse_moment(text: str) -> datetime | int:
@@ -195,29 +148,3 @@ def _parse_time(text: str, option: str, *, more: str = "") -> datetime:
         msg = f"{text!r} is {neither} a time like 2026-03-01T12:00{more}"
         raise typer.BadParameter(msg, param_hint=option) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _explain(lake: Lake, question: str, values: dict[str, Any]) -> None:
-    typer.echo(lake.explain(question, values))
-    for name, count in sorted(lake.count_files().items()):
-        how = "read whole by pyiceberg" if count is None else f"{count:,} files"
-        typer.echo(f"{name}: {how}")
-
-
-def _write(
-    lake: Lake,
-    question: str,
-    values: dict[str, Any],
-    output_format: Format,
-    output: Path | None,
-) -> None:
-    """Through a file in any case: DuckDB writes it as it reads, whatever the size."""
-    options = _COPY_OPTIONS[output_format]
-    if output is not None:
-        lake.write(question, values, path=str(output), options=options)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "answer"
-        lake.write(question, values, path=str(path), options=options)
-        with path.open(encoding="utf-8") as answer:
-            shutil.copyfileobj(answer, sys.stdout)

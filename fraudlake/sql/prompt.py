@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.filters import Condition
@@ -12,9 +12,10 @@ from prompt_toolkit.history import FileHistory
 from rich.console import Console
 
 from fraudlake.sql.completion import SqlCompleter
-from fraudlake.sql.show import show_answer, show_columns, show_questions
+from fraudlake.sql.show import show_answer, show_columns, show_questions, show_slow
 from pipelines.errors import FraudlakeError, TerminalError
 from pipelines.hints import did_you_mean
+from sinks.lakehouse.lake import FilesReplacedError
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.questions import find_question, ready_questions
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sinks.lakehouse.lake import Lake
     from sinks.lakehouse.query import Moment
 
+_Answer = TypeVar("_Answer")
 HISTORY_FILE = "sql_history"
 ROWS = 100
 HELP = """\
@@ -53,10 +55,13 @@ def ask_until_quit(
     with ExitStack() as opened:
 
         def open_newest() -> Lake:
+            fresh = ExitStack()
+            lake = fresh.enter_context(open_lake(settings, as_of=as_of, known_at=known_at))
             opened.close()
-            return opened.enter_context(open_lake(settings, as_of=as_of, known_at=known_at))
+            opened.push(fresh)
+            return lake
 
-        prompt = _Prompt(open_newest)
+        prompt = Prompt(open_newest)
         if session is None:
             settings.stack.home.mkdir(parents=True, exist_ok=True)
             history = FileHistory(str(settings.stack.home / HISTORY_FILE))
@@ -64,11 +69,12 @@ def ask_until_quit(
         prompt.serve(session)
 
 
-class _Prompt:
+class Prompt:
+    """An open lakehouse, and what is typed at it."""
+
     def __init__(self, open_newest: Callable[[], Lake]) -> None:
         self._open_newest = open_newest
-        self._lake = open_newest()
-        self._console = Console(highlight=False)
+        self._console = Console(highlight=False, emoji=False)
         self._commands: dict[str, Callable[[str], None]] = {
             ".help": lambda _: self._console.print(HELP),
             ".tables": lambda _: self._console.print("\n".join(self._lake.views())),
@@ -78,6 +84,7 @@ class _Prompt:
             ".explain": self._explain,
             ".refresh": lambda _: self._refresh(),
         }
+        self._refresh()
 
     def serve(self, session: PromptSession[str]) -> None:
         """Read and answer; Ctrl-C drops what is typed, or ends a question that runs."""
@@ -87,13 +94,12 @@ class _Prompt:
         def is_unfinished() -> bool:
             return not _is_whole(session.default_buffer.text)
 
-        completer = self._completer()
         while True:
             try:
                 text = session.prompt(
                     "lake> ",
                     multiline=is_unfinished,
-                    completer=completer,
+                    completer=self._completer,
                     complete_while_typing=False,
                     prompt_continuation="  ... ",
                 ).strip()
@@ -104,9 +110,10 @@ class _Prompt:
             if text in {".quit", ".exit"}:
                 return
             if text != "":
-                self._answer(text)
+                self.answer(text)
 
-    def _answer(self, text: str) -> None:
+    def answer(self, text: str) -> None:
+        """Show the answer, or what is wrong with what was typed."""
         try:
             if text.startswith("."):
                 name, _, rest = text.partition(" ")
@@ -114,7 +121,8 @@ class _Prompt:
             else:
                 self._ask(text, {})
         except FraudlakeError as error:
-            self._console.print(f"[red]{error}[/red]", markup=True, soft_wrap=True)
+            # What was typed stands in it: it is text, whatever it looks like.
+            self._console.print(str(error), style="red", markup=False, soft_wrap=True)
         except KeyboardInterrupt:
             self._lake.connection.interrupt()
             self._console.print("interrupted")
@@ -127,20 +135,34 @@ class _Prompt:
 
     def _ask(self, question: str, values: dict[str, Any]) -> None:
         began = time.perf_counter()
-        answer = self._lake.ask(question, values, limit=ROWS)
+        answer = self._with_files(lambda lake: lake.ask(question, values, limit=ROWS))
         seconds = time.perf_counter() - began
         show_answer(answer, limit=ROWS)
+        show_slow(self._lake)
         more = " shown" if answer.is_cut else ""
         self._console.print(f"{len(answer.rows):,} rows{more}, {seconds:.2f} s", style="dim")
 
+    def _with_files(self, ask: Callable[[Lake], _Answer]) -> _Answer:
+        """The answer; once more from the tables as they are now, if upkeep took their files."""
+        try:
+            return ask(self._lake)
+        except FilesReplacedError:
+            self._console.print("upkeep has replaced the files: looking anew", style="dim")
+            self._refresh()
+            return ask(self._lake)
+
     def _run(self, words: str) -> None:
-        name, *pairs = words.split()
+        name, *pairs = words.split() or [""]
+        if name == "":
+            msg = "name a ready question: .run NAME days=7 ... (.questions lists them)"
+            raise TerminalError(msg)
         question = find_question(name)
         given = dict(pair.partition("=")[::2] for pair in pairs)
         self._ask(question.sql, question.bind(given))
 
     def _explain(self, question: str) -> None:
-        self._console.print(self._lake.explain(question), markup=False)
+        explained = self._with_files(lambda lake: lake.explain(question))
+        self._console.print(explained, markup=False)
 
     def _show_columns(self, view: str) -> None:
         views = self._lake.views()
@@ -152,10 +174,9 @@ class _Prompt:
 
     def _refresh(self) -> None:
         self._lake = self._open_newest()
-
-    def _completer(self) -> SqlCompleter:
         names = [question.name for question in ready_questions()]
-        return SqlCompleter(self._lake.list_columns(), names, [*self._commands, ".quit"])
+        commands = [*self._commands, ".quit"]
+        self._completer = SqlCompleter(self._lake.list_columns(), names, commands)
 
 
 def _is_whole(text: str) -> bool:

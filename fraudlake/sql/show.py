@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from sinks.lakehouse.lake import Answer, ListedColumn
+    from sinks.lakehouse.lake import Answer, Lake, ListedColumn
     from sinks.lakehouse.questions import Question
 
 _NARROWEST_COLUMN = 9
@@ -37,6 +37,16 @@ def show_answer(answer: Answer, *, limit: int) -> None:
         Console(stderr=True).print(more, style="dim", highlight=False)
 
 
+def show_slow(lake: Lake) -> None:
+    """Which tables took a detour, on stderr: it explains why an answer took long."""
+    from rich.console import Console
+
+    for name in lake.take_slow():
+        why = "another engine has deleted rows of it by delete files, or imported files without ids"
+        text = f"{name} is read by pyiceberg, which is slower: {why}"
+        Console(stderr=True).print(text, style="dim", highlight=False, soft_wrap=True)
+
+
 def _show_records(console: Console, answer: Answer) -> None:
     """Too many columns for the screen: each row as a block of its own."""
     from rich.markup import escape
@@ -57,6 +67,7 @@ def show_columns(listed: Sequence[ListedColumn], *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     if as_json:
@@ -69,8 +80,8 @@ def show_columns(listed: Sequence[ListedColumn], *, as_json: bool) -> None:
     for column in listed:
         if shown not in ("", column.view):
             table.add_section()
-        first = "" if column.view == shown else f"[bold]{column.view}[/bold]"
-        table.add_row(first, column.name, column.type.replace("[", r"\["), column.about)
+        first = "" if column.view == shown else f"[bold]{escape(column.view)}[/bold]"
+        table.add_row(first, escape(column.name), escape(column.type), escape(column.about))
         shown = column.view
     Console(emoji=False).print(table)
 

@@ -1,12 +1,14 @@
 """An open lakehouse: questions in SQL, answered, written to files or explained.
 
-Nothing can be changed through it: a question is one SELECT, and its own statement is all that runs.
-It may read files beside the tables (``read_csv('mine.csv')``), because analysts join with those.
+Nothing can be changed through it: a question is one SELECT (``question.py``), run by an engine that
+cannot write (``engine.py``). It may read files beside the tables (``read_csv('mine.csv')``),
+because analysts join with those.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,20 +17,27 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from pyiceberg.types import StructType
 
-from pipelines.errors import TerminalError
-from sinks.lakehouse.metadata_views import SCHEMA, MetadataSource, create_metadata_views
+from pipelines.errors import FraudlakeError, TerminalError, TransientError
+from sinks.lakehouse.engine import reading
+from sinks.lakehouse.metadata_views import SCHEMA, meaning_of
 from sinks.lakehouse.plan import duckdb_type, literal
+from sinks.lakehouse.question import Question, parse_question
 from sinks.lakehouse.remote_files import without_traceback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from sinks.lakehouse.late_rows import LateRows
     from sinks.lakehouse.plan import PlannedTable
 
     Values = Mapping[str, Any]
 
 NO_VALUES: Values = MappingProxyType({})
-_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_GONE = re.compile(r"No files found|No such file|FileNotFoundError")
+
+
+class FilesReplacedError(TransientError):
+    """Upkeep has replaced the files that an open lakehouse was about to read: open it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,19 +65,19 @@ class Lake:
 
     connection: duckdb.DuckDBPyConnection
     planned: Mapping[str, PlannedTable]
-    sources: tuple[MetadataSource, ...]
-    """Where the views of the schema ``meta`` come from, once a question names one."""
+    late: Mapping[str, LateRows]
+    """By name, the tables that are read for each question, and the views of the schema ``meta``."""
 
     def ask(self, sql: str, values: Values = NO_VALUES, *, limit: int) -> Answer:
         """The first rows of the answer; TerminalError says what is wrong with the question.
 
         ``values`` are bound to the names that stand in it as ``$name``.
         """
-        statement = self._one_question(sql)
-        with self._explained():
-            cursor = self.connection.execute(statement, dict(values))
+        question = self._parse(sql)
+        with self._explained(), reading(self.connection):
+            cursor = self.connection.execute(question.sql, dict(values))
             found = cursor.fetchmany(limit + 1)
-        description = cursor.description or ()
+            description = cursor.description or ()
         return Answer(
             columns=tuple((str(column[0]), str(column[1])) for column in description),
             rows=found[:limit],
@@ -77,61 +86,76 @@ class Lake:
 
     def write(self, sql: str, values: Values = NO_VALUES, *, path: str, options: str) -> None:
         """Write the answer to a file as COPY does, without holding it in memory."""
-        statement = self._one_question(sql)
-        copy = f"COPY (\n{statement}\n) TO {literal(path)} ({options})"
-        with self._explained():
+        question = self._parse(sql)
+        if question.explain is not None:
+            msg = "EXPLAIN has no rows to write: show it as a table"
+            raise TerminalError(msg)
+        copy = f"COPY (\n{question.select}\n) TO {literal(path)} ({options})"
+        with self._explained(), reading(self.connection):
             self.connection.execute(copy, dict(values))
 
     def explain(self, sql: str, values: Values = NO_VALUES) -> str:
         """How the question is answered: it is, and each step is counted and timed."""
-        statement = self._one_question(sql)
-        with self._explained():
-            rows = self.connection.execute(f"EXPLAIN ANALYZE {statement}", dict(values)).fetchall()
+        explain = f"EXPLAIN ANALYZE {self._parse(sql).select}"
+        with self._explained(), reading(self.connection):
+            rows = self.connection.execute(explain, dict(values)).fetchall()
         return str(rows[0][1]).strip()
 
+    def take_slow(self) -> list[str]:
+        """The tables that were read by pyiceberg since the last call, because DuckDB cannot."""
+        read = [name for name, rows in self.late.items() if rows.take_read()]
+        return [name for name in read if name in self.planned]
+
     def count_files(self) -> dict[str, int | None]:
-        """How many files each table is read from; None: it is in memory, read by pyiceberg."""
+        """How many files each table is read from; None: it is read by pyiceberg."""
         return {
-            name: None if one.arrow is not None else len(one.paths)
+            name: None if name in self.late else len(one.paths)
             for name, one in self.planned.items()
         }
 
     def list_columns(self) -> list[ListedColumn]:
         """Every column of every view, in order, with what it means."""
-        abouts = {
-            (name, field.name): field.doc or ""
-            for name, planned in self.planned.items()
-            for field in planned.fields
-        }
-        members = {
-            (name, field.name): field.field_type.fields
-            for name, planned in self.planned.items()
-            for field in planned.fields
-            if isinstance(field.field_type, StructType)
-        }
-        listed: list[ListedColumn] = []
-        for view in self.views():
-            # A view of views.sql borrows its words from the table it is made of.
-            table = view if view in self.planned else "decisions"
-            for name, type_ in self.connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns() "
-                "WHERE schema_name = 'main' AND table_name = ? ORDER BY column_index",
-                [view],
-            ).fetchall():
-                about = abouts.get((table, name), "")
-                inner = members.get((table, name), ())
-                shown = "STRUCT" if inner else type_
-                listed.append(ListedColumn(view=view, name=name, type=shown, about=about))
-                listed += [
-                    ListedColumn(
-                        view=view,
-                        name=f"{name}.{member.name}",
-                        type=duckdb_type(member.field_type),
-                        about=member.doc or "",
-                    )
-                    for member in inner
-                ]
-        return listed
+        return [column for view in self.views() for column in self._list_columns_of(view)]
+
+    def views(self) -> list[str]:
+        """What can be asked, by name; last those of the schema ``meta``."""
+        rows = self.connection.execute(
+            "SELECT if(schema_name = 'main', view_name, schema_name || '.' || view_name) "
+            "FROM duckdb_views() WHERE database_name = current_database() "
+            "AND schema_name IN ('main', ?) AND NOT internal "
+            "ORDER BY schema_name <> 'main', view_name",
+            [SCHEMA],
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _list_columns_of(self, view: str) -> Iterator[ListedColumn]:
+        schema, _, name = view.rpartition(".")
+        # A view of views.sql borrows its words from the table it is made of.
+        table = self.planned[name if name in self.planned else "decisions"]
+        fields = {} if schema else {field.name: field for field in table.fields}
+        for column, type_ in self.connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND schema_name = ? AND table_name = ? "
+            "ORDER BY column_index",
+            [schema or "main", name],
+        ).fetchall():
+            field = fields.get(column)
+            about = meaning_of(name, column) if schema else ((field and field.doc) or "")
+            inner = field.field_type if field is not None else None
+            members = inner.fields if isinstance(inner, StructType) else ()
+            shown = "STRUCT" if members else type_
+            yield ListedColumn(view=view, name=column, type=shown, about=about)
+            for member in members:
+                yield ListedColumn(
+                    view=view,
+                    name=f"{column}.{member.name}",
+                    type=duckdb_type(member.field_type),
+                    about=member.doc or "",
+                )
+
+    def _parse(self, sql: str) -> Question:
+        with self._explained():
+            return parse_question(self.connection, sql)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -139,33 +163,22 @@ class Lake:
         try:
             yield
         except duckdb.Error as error:
+            failures = [one for rows in self.late.values() if (one := rows.take_failure())]
+            if failures and isinstance(failures[0], FraudlakeError):
+                raise failures[0] from error
+            if self._is_gone(str(error)):
+                msg = "upkeep has replaced the files meanwhile: ask again"
+                raise FilesReplacedError(msg) from error
             raise TerminalError(self._explain(error)) from error
 
-    def views(self) -> list[str]:
-        """What can be asked, by name; those of the schema ``meta`` apart."""
-        rows = self.connection.execute(
-            "SELECT view_name FROM duckdb_views() "
-            "WHERE schema_name = 'main' AND NOT internal ORDER BY view_name"
-        ).fetchall()
-        return [row[0] for row in rows]
-
-    def _one_question(self, sql: str) -> str:
-        with self._explained():
-            statements = self.connection.extract_statements(sql)
-        if len(statements) != 1:
-            msg = f"there are {len(statements)} statements - ask one question at a time"
-            raise TerminalError(msg)
-        if statements[0].type not in _QUESTIONS:
-            msg = (
-                f"a {statements[0].type.name} statement cannot be run here - the lakehouse is read "
-                "only: start with SELECT, WITH, FROM, DESCRIBE, SUMMARIZE or EXPLAIN"
-            )
-            raise TerminalError(msg)
-        statement: str = statements[0].query.strip().rstrip(";")
-        if f"{SCHEMA}." in statement.lower():
-            with self._explained():
-                create_metadata_views(self.connection, self.sources)
-        return statement
+    def _is_gone(self, text: str) -> bool:
+        """True if a file of the tables, and not one of the user's, was not there."""
+        if _GONE.search(text) is None:
+            return False
+        paths = (path for one in self.planned.values() for path in one.paths)
+        # A store calls its files without a scheme.
+        is_own = any((path.partition("://")[2] or path) in text for path in paths)
+        return is_own or "registered as" in text
 
     def _explain(self, error: duckdb.Error) -> str:
         message = " ".join(without_traceback(error).split())
@@ -175,4 +188,8 @@ class Lake:
             near = difflib.get_close_matches(wrong, views, n=1)
             hint = f"Did you mean {near[0]}? " if near else ""
             message = f"{message.split('!')[0]}. {hint}There are: {', '.join(views)}"
+        if "extension" in message and "INSTALL" in message:
+            message = (
+                f"{message.partition(' Please try')[0].rstrip('.')}; questions load no extensions"
+            )
         return message

@@ -1,16 +1,18 @@
 """What Iceberg knows of the tables, for SQL: the schema ``meta``.
 
-Made when a question first names it, because it takes reading every manifest.
+Read when a question first needs it, because it takes reading every manifest.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from sinks.lakehouse.late_rows import LateRows
 from sinks.lakehouse.position import read_position
 
 if TYPE_CHECKING:
@@ -20,82 +22,89 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 SCHEMA = "meta"
-_LONG, _TEXT = pa.int64(), pa.string()
+_LONG, _INT, _TEXT = pa.int64(), pa.int32(), pa.string()
 _MOMENT = pa.timestamp("ms", "UTC")
-_NAME = ("table_name", _TEXT)
+_ABOUT = b"about"
+
+
+def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    named = [("table_name", _TEXT, "The table that it is about."), *columns]
+    return pa.schema([pa.field(n, type_, metadata={_ABOUT: about}) for n, type_, about in named])
+
+
 VIEWS: dict[str, pa.Schema] = {
-    "snapshots": pa.schema(
-        [
-            _NAME,
-            ("snapshot_id", _LONG),
-            ("parent_id", _LONG),
-            ("committed_at", _MOMENT),
-            ("operation", _TEXT),
-            ("made_by", _TEXT),
-            ("added_rows", _LONG),
-            ("added_files", _LONG),
-            ("deleted_files", _LONG),
-            ("total_rows", _LONG),
-            ("total_files", _LONG),
-        ]
+    "snapshots": _schema(
+        ("snapshot_id", _LONG, "What --as-of takes, too."),
+        ("parent_id", _LONG, "The snapshot it was made from; NULL: not kept, or the first."),
+        ("committed_at", _MOMENT, "From when on the table was so."),
+        ("operation", _TEXT, "append, overwrite, replace or delete."),
+        ("made_by", _TEXT, "sink, compaction or another tool."),
+        ("added_rows", _LONG, "In the files that it added."),
+        ("added_files", _LONG, "Data files that it added."),
+        ("deleted_files", _LONG, "Data files that it took away."),
+        ("total_rows", _LONG, "Rows of the table then."),
+        ("total_files", _LONG, "Data files of the table then."),
     ),
-    "positions": pa.schema(
-        [
-            _NAME,
-            ("snapshot_id", _LONG),
-            ("committed_at", _MOMENT),
-            ("topic", _TEXT),
-            ("kafka_partition", pa.int32()),
-            ("next_offset", _LONG),
-            ("dead_letters", _LONG),
-        ]
+    "positions": _schema(
+        ("snapshot_id", _LONG, "The commit of the sink."),
+        ("committed_at", _MOMENT, "When it was."),
+        ("topic", _TEXT, "The topic that the rows come from."),
+        ("kafka_partition", _INT, "A partition of it."),
+        ("next_offset", _LONG, "Everything before it is stored."),
+        ("dead_letters", _LONG, "Records set aside since the first row of the table."),
     ),
-    "files": pa.schema(
-        [
-            _NAME,
-            ("partition", _TEXT),
-            ("path", _TEXT),
-            ("rows", _LONG),
-            ("bytes", _LONG),
-            ("sort_order_id", pa.int32()),
-        ]
+    "files": _schema(
+        ("partition", _TEXT, "The day or hour that it holds."),
+        ("path", _TEXT, "Where it lies."),
+        ("rows", _LONG, "How many it has."),
+        ("bytes", _LONG, "Its size."),
+        ("sort_order_id", _INT, "In which of the table's orders it is; NULL or 0: in none."),
     ),
-    "manifests": pa.schema(
-        [
-            _NAME,
-            ("path", _TEXT),
-            ("bytes", _LONG),
-            ("added_snapshot_id", _LONG),
-            ("added_files", _LONG),
-            ("existing_files", _LONG),
-        ]
+    "manifests": _schema(
+        ("path", _TEXT, "Where it lies."),
+        ("bytes", _LONG, "Its size."),
+        ("added_snapshot_id", _LONG, "The snapshot that wrote it."),
+        ("added_files", _LONG, "Data files that came with that snapshot."),
+        ("existing_files", _LONG, "Data files that were there before."),
     ),
 }
 
 
+def meaning_of(view: str, column: str) -> str:
+    """What a column of a view of the schema ``meta`` means."""
+    about: bytes = VIEWS[view].field(column).metadata[_ABOUT]
+    return about.decode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataSource:
-    """A table at the snapshot that questions see; None: its newest."""
+    """A table at the snapshot that questions see."""
 
     name: str
     table: Table
     snapshot_id: int | None
+    """None: its newest."""
+    is_shown: bool
+    """False: questions see no rows of it, so it has no files for them either."""
 
 
 def create_metadata_views(
     connection: duckdb.DuckDBPyConnection, sources: Sequence[MetadataSource]
-) -> None:
-    """Make the views of the schema ``meta`` if they are not there yet."""
-    known = connection.execute(
-        "SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [SCHEMA]
-    ).fetchall()
-    if known:
-        return
+) -> dict[str, LateRows]:
+    """Make the views of the schema ``meta``; by name, the rows that they are made of."""
     connection.execute(f"CREATE SCHEMA {SCHEMA}")
+    made: dict[str, LateRows] = {}
     for name, schema in VIEWS.items():
-        rows = [row for source in sources for row in _READERS[name](source)]
-        connection.register(f"meta_{name}", pa.Table.from_pylist(rows, schema=schema))
-        connection.execute(f"CREATE VIEW {SCHEMA}.{name} AS FROM meta_{name}")
+        view = f"{SCHEMA}.{name}"
+        made[view] = LateRows(schema, functools.partial(_read, name, tuple(sources)))
+        connection.register(f"{SCHEMA}_{name}", made[view])
+        connection.execute(f"CREATE VIEW {view} AS FROM {SCHEMA}_{name}")
+    return made
+
+
+def _read(name: str, sources: Sequence[MetadataSource]) -> pa.RecordBatchReader:
+    rows = [row for source in sources for row in _READERS[name](source)]
+    return pa.Table.from_pylist(rows, schema=VIEWS[name]).to_reader()
 
 
 def _snapshots(source: MetadataSource) -> Iterator[dict[str, Any]]:
@@ -134,6 +143,8 @@ def _positions(source: MetadataSource) -> Iterator[dict[str, Any]]:
 
 
 def _files(source: MetadataSource) -> Iterator[dict[str, Any]]:
+    if not source.is_shown:
+        return
     specs, schema = source.table.specs(), source.table.schema()
     for task in source.table.scan(snapshot_id=source.snapshot_id).plan_files():
         yield {
@@ -148,6 +159,8 @@ def _files(source: MetadataSource) -> Iterator[dict[str, Any]]:
 
 def _manifests(source: MetadataSource) -> Iterator[dict[str, Any]]:
     table = source.table
+    if not source.is_shown:
+        return
     snapshot = (
         table.current_snapshot()
         if source.snapshot_id is None

@@ -3,9 +3,10 @@
 pyiceberg plans, DuckDB reads, from a folder or from a store: five to eight times faster than
 through Arrow, and nothing but the list of files is needed. Columns are matched by name, which is
 right as long as every name has meant the same column in all schemas of the table: the sink only
-ever adds. Where a column was renamed, or a name was given to a new one, or rows were deleted by
-delete files, pyiceberg reads the table into Arrow instead. (DuckDB 2.0 can match by field id too,
-but then fails on structs that have grown: see ``docs/decisions/004-features-as-struct.md``.)
+ever adds. Where a column was renamed, or a name was given to a new one, they are matched by id
+(``by_id.py``). Only a table of which another engine has deleted rows by delete files is read by
+pyiceberg, when a question needs it. (DuckDB 2.0 has a way of its own to match by field id, which
+fails on structs that have grown: see ``docs/decisions/004-features-as-struct.md``.)
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import duckdb
-from pyiceberg.io.pyarrow import PyArrowFileIO
+from pyiceberg.io.pyarrow import PyArrowFileIO, schema_to_pyarrow
 from pyiceberg.schema import index_by_name
 from pyiceberg.types import (
     BinaryType,
@@ -39,10 +39,11 @@ from pyiceberg.types import (
 )
 
 from pipelines.errors import SinkError
-from sinks.lakehouse.remote_files import RemoteFile, without_traceback
+from sinks.lakehouse.late_rows import LateRows
+from sinks.lakehouse.remote_files import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
@@ -69,7 +70,7 @@ _TYPES: dict[type[IcebergType], str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTable:
-    """The columns, and where their rows are: in ``paths``, or read already where that is needed.
+    """The columns, and where their rows are: in ``paths``, or only to be had from ``late``.
 
     DuckDB needs help with the paths that ``remote`` has (``register_files``).
     """
@@ -77,23 +78,45 @@ class PlannedTable:
     fields: tuple[NestedField, ...]
     paths: tuple[str, ...] = ()
     remote: Mapping[str, RemoteFile] = field(default_factory=dict)
-    arrow: pa.Table | None = None
+    is_by_id: bool = False
+    """True: a name has meant different columns, so the ids in the files count."""
+    late: LateRows | None = None
+    """Beside ``paths``: for files that turn out to have no ids."""
 
 
 def plan_table(table: Table, *, snapshot_id: int | None) -> PlannedTable:
     """The table at a snapshot; None: at its newest. A table without any snapshot has no rows."""
     scan = table.scan(snapshot_id=snapshot_id)
     schema = scan.projection()
-    tasks = list(scan.plan_files())
-    if tasks and (any(task.delete_files for task in tasks) or _has_ambiguous_names(table)):
-        return PlannedTable(fields=schema.fields, arrow=scan.to_arrow())
+    try:
+        tasks = list(scan.plan_files())
+    except ValueError as error:
+        if "equality deletes" not in str(error):
+            raise
+        msg = (
+            f"another engine has deleted rows of {'.'.join(table.name())} by equality deletes, "
+            "which cannot be read here: compact it with that engine (Spark: rewrite_data_files)"
+        )
+        return plan_refusal(schema, SinkError(msg))
+    late = LateRows(_arrow_schema(schema), scan.to_arrow_batch_reader)
+    if any(task.delete_files for task in tasks):
+        return PlannedTable(fields=schema.fields, late=late)
+    is_by_id = bool(tasks) and _has_ambiguous_names(table)
+    if is_by_id and not _have_ids_in_reach(schema.fields):
+        return PlannedTable(fields=schema.fields, late=late)
     paths = [task.file.file_path.removeprefix(_FILE_SCHEME) for task in tasks]
     remote = {
         task.file.file_path: _remote_file(table, task.file)
         for task in tasks
         if not task.file.file_path.startswith((_FILE_SCHEME, "/"))
     }
-    return PlannedTable(fields=schema.fields, paths=tuple(paths), remote=remote)
+    return PlannedTable(
+        fields=schema.fields,
+        paths=tuple(paths),
+        remote=remote,
+        is_by_id=is_by_id,
+        late=late if is_by_id else None,
+    )
 
 
 def plan_nothing(schema: Schema) -> PlannedTable:
@@ -101,46 +124,13 @@ def plan_nothing(schema: Schema) -> PlannedTable:
     return PlannedTable(fields=schema.fields)
 
 
-def create_view(
-    connection: duckdb.DuckDBPyConnection, name: str, planned: PlannedTable, *, schema: str
-) -> None:
-    """A view that shows the planned rows in the table's own columns and types."""
-    if planned.arrow is not None:
-        relation = f"{name}_rows"
-        connection.register(relation, planned.arrow)
-        found = None
-    elif planned.paths:
-        files = ", ".join(literal(path) for path in planned.paths)
-        relation = f"read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
-        found = _describe(connection, name, relation)
-    else:
-        relation = "(SELECT 1 WHERE false)"
-        found = {}
-    columns = ", ".join(_column(field, found) for field in planned.fields)
-    connection.execute(
-        f"CREATE VIEW {quote(schema)}.{quote(name)} AS SELECT {columns} FROM {relation}"
-    )
+def plan_refusal(schema: Schema, error: SinkError) -> PlannedTable:
+    """A table whose rows cannot be shown: a question that needs them fails with ``error``."""
 
+    def refuse() -> pa.RecordBatchReader:
+        raise error
 
-def _describe(connection: duckdb.DuckDBPyConnection, name: str, relation: str) -> dict[str, str]:
-    try:
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as error:
-        msg = f"the files of table {name} cannot be read: {without_traceback(error)}"
-        raise SinkError(msg) from error
-    return {row[0]: row[1] for row in rows}
-
-
-def _column(field: NestedField, found: Mapping[str, str] | None) -> str:
-    """The column as it is, cast where a file has an older type, NULL where no file has it yet."""
-    name, wanted = quote(field.name), duckdb_type(field.field_type)
-    if found is None:
-        return name
-    if field.name not in found:
-        return f"NULL::{wanted} AS {name}"
-    # A cast would keep DuckDB from reading single members of a struct, so it must be needed.
-    is_whole = found[field.name] == wanted.replace(", ", ",") or found[field.name] == wanted
-    return name if is_whole else f"{name}::{wanted} AS {name}"
+    return PlannedTable(fields=schema.fields, late=LateRows(_arrow_schema(schema), refuse))
 
 
 def duckdb_type(type_: IcebergType) -> str:
@@ -167,6 +157,10 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _arrow_schema(schema: Schema) -> pa.Schema:
+    return schema_to_pyarrow(schema, include_field_ids=False)
+
+
 def _remote_file(table: Table, file: DataFile) -> RemoteFile:
     assert isinstance(table.io, PyArrowFileIO)  # the catalog is opened with it
     scheme, host, path = table.io.parse_location(file.file_path, table.io.properties)
@@ -186,3 +180,16 @@ def _has_ambiguous_names(table: Table) -> bool:
             if owners.setdefault(name, field_id) != field_id:
                 return True
     return False
+
+
+def _have_ids_in_reach(fields: Iterable[NestedField]) -> bool:
+    """False where a list or map holds structs, whose members ``by_id.py`` does not look for."""
+    return all(_is_plain(field.field_type) for field in fields)
+
+
+def _is_plain(type_: IcebergType) -> bool:
+    if isinstance(type_, StructType):
+        return all(_is_plain(field.field_type) for field in type_.fields)
+    if isinstance(type_, ListType):
+        return not isinstance(type_.element_type, StructType | ListType | MapType)
+    return not isinstance(type_, MapType)

@@ -7,7 +7,7 @@ from beginning to end while the sink goes on. Nothing can be changed through it.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -15,18 +15,15 @@ import duckdb
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.engine import connect, lock
+from sinks.lakehouse.history import find_state
 from sinks.lakehouse.lake import Lake
-from sinks.lakehouse.metadata_views import MetadataSource
-from sinks.lakehouse.plan import (
-    PlannedTable,
-    create_view,
-    plan_nothing,
-    plan_table,
-    quote,
-)
+from sinks.lakehouse.metadata_views import MetadataSource, create_metadata_views
+from sinks.lakehouse.plan import plan_nothing, plan_refusal, plan_table, quote
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.remote_files import register_files
 from sinks.lakehouse.tables import TABLES
+from sinks.lakehouse.views import create_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from pipelines.settings import Settings
+    from sinks.lakehouse.late_rows import LateRows
+    from sinks.lakehouse.plan import PlannedTable
 
 # Shown by a view of its own in views.sql, or not by its own name at all.
 _SHOWN_OTHERWISE = frozenset({"dead_letters"})
@@ -50,7 +49,8 @@ def open_lake(
 
     ``known_at`` is the moment whose knowledge ``decisions_labelled`` shows; None: now. A snapshot's
     id names one table's state; the others are shown as of the same time. SinkError when there are
-    no tables yet, or when none of them reaches back that far.
+    no tables yet, or none has that snapshot; a table that is not kept as it was then fails the
+    questions that need it, and no others.
     """
     with open_catalog(settings, writable=False) as catalog:
         with explained(settings):
@@ -61,28 +61,27 @@ def open_lake(
                 "lakehouse sink creates them: `fraudlake up`, or `fraudlake sink lakehouse`"
             )
             raise SinkError(msg)
-        chosen = _choose_snapshots(tables, as_of)
+        moment = _moment_of(tables, as_of) if isinstance(as_of, int) else as_of
         planned: dict[str, PlannedTable] = {
             table.name: plan_nothing(table.schema()) for table in TABLES if table.name not in tables
         }
-        with explained(settings):
-            for name, table in tables.items():
-                planned[name] = (
-                    plan_table(table, snapshot_id=chosen.get(name))
-                    if as_of is None or name in chosen
-                    else plan_nothing(table.schema())
+        sources: list[MetadataSource] = []
+        for name, table in tables.items():
+            with explained(settings):
+                snapshot_id, planned[name] = _plan(table, as_of, moment)
+            sources.append(
+                MetadataSource(
+                    name=name,
+                    table=table,
+                    snapshot_id=snapshot_id,
+                    is_shown=as_of is None or snapshot_id is not None,
                 )
-        connection = duckdb.connect()
-        try:
-            _create_views(connection, planned, known_at)
-            sources = tuple(
-                MetadataSource(name=name, table=table, snapshot_id=chosen.get(name))
-                for name, table in tables.items()
-                if as_of is None or name in chosen
             )
-            yield Lake(connection=connection, planned=planned, sources=sources)
-        finally:
-            connection.close()
+        with connect(settings) as connection:
+            late = _create_views(connection, planned, known_at)
+            late |= create_metadata_views(connection, sources)
+            lock(connection)
+            yield Lake(connection=connection, planned=planned, late=late)
 
 
 def _load(catalog: Catalog, namespace: str) -> dict[str, Table]:
@@ -92,56 +91,49 @@ def _load(catalog: Catalog, namespace: str) -> dict[str, Table]:
     return {name: catalog.load_table((namespace, name)) for name in names}
 
 
-def _choose_snapshots(tables: Mapping[str, Table], as_of: Moment | None) -> dict[str, int]:
-    """The snapshot of each table at ``as_of``; a table that did not exist yet is left out."""
-    if as_of is None:
-        return {}
-    chosen: dict[str, int] = {}
-    if isinstance(as_of, int):
-        for name, table in tables.items():
-            snapshot = table.snapshot_by_id(as_of)
-            if snapshot is not None:
-                chosen[name] = as_of
-                moment_ms = snapshot.timestamp_ms
-        if not chosen:
-            msg = f"no table has a snapshot {as_of}; it may have expired"
-            raise SinkError(msg)
-    else:
-        moment_ms = int(as_of.timestamp() * 1000)
-    for name, table in tables.items():
-        snapshot = table.snapshot_as_of_timestamp(moment_ms)
+def _moment_of(tables: Mapping[str, Table], snapshot_id: int) -> datetime:
+    """When a snapshot was made; SinkError if no table has it."""
+    for table in tables.values():
+        snapshot = table.snapshot_by_id(snapshot_id)
         if snapshot is not None:
-            chosen.setdefault(name, snapshot.snapshot_id)
-        elif name not in chosen:
-            _check_history(name, table, moment_ms)
-    return chosen
+            return datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+    msg = f"no table has a snapshot {snapshot_id}; it may have expired"
+    raise SinkError(msg)
 
 
-def _check_history(name: str, table: Table, moment_ms: int) -> None:
-    """SinkError if the table may have had rows then that its snapshots no longer show."""
-    kept = sorted(table.snapshots(), key=lambda snapshot: snapshot.timestamp_ms)
-    if kept and kept[0].parent_snapshot_id is not None:
-        oldest = datetime.fromtimestamp(kept[0].timestamp_ms / 1000).astimezone()
-        msg = (
-            f"{name} is not kept as it was at {moment_ms} ms: its oldest snapshot is of "
-            f"{oldest.isoformat()}"
-        )
-        raise SinkError(msg)
+def _plan(
+    table: Table, as_of: Moment | None, moment: datetime | None
+) -> tuple[int | None, PlannedTable]:
+    """The snapshot to show, None for the newest or for none, and where its rows are."""
+    if moment is None:
+        return None, plan_table(table, snapshot_id=None)
+    if isinstance(as_of, int) and table.snapshot_by_id(as_of) is not None:
+        return as_of, plan_table(table, snapshot_id=as_of)
+    try:
+        state = find_state(table, moment)
+    except SinkError as error:
+        return None, plan_refusal(table.schema(), error)
+    if state is None:
+        return None, plan_nothing(table.schema())
+    return state.snapshot_id, plan_table(table, snapshot_id=state.snapshot_id)
 
 
 def _create_views(
     connection: duckdb.DuckDBPyConnection,
     planned: Mapping[str, PlannedTable],
     known_at: datetime | None,
-) -> None:
-    connection.execute("SET TimeZone = 'UTC'")
+) -> dict[str, LateRows]:
+    """The views, and by name the tables of them that DuckDB does not read itself."""
     connection.execute("SET VARIABLE known_at = $moment::TIMESTAMPTZ", {"moment": known_at})
     connection.execute("CREATE SCHEMA lake")
     register_files(
         connection, {path: f for one in planned.values() for path, f in one.remote.items()}
     )
+    late: dict[str, LateRows] = {}
     for name, table in planned.items():
-        create_view(connection, name, table, schema="lake")
+        rows = create_view(connection, name, table, schema="lake")
+        if rows is not None:
+            late[name] = rows
         if name not in _SHOWN_OTHERWISE:
             connection.execute(f"CREATE VIEW {quote(name)} AS SELECT * FROM lake.{quote(name)}")
     try:
@@ -150,3 +142,4 @@ def _create_views(
         text = str(error).splitlines()[0]
         msg = f"a table has lost a column that the view of it needs: {text}"
         raise SinkError(msg) from error
+    return late

@@ -47,8 +47,8 @@ def register_files(connection: duckdb.DuckDBPyConnection, files: Mapping[str, Re
 
 
 def without_traceback(error: duckdb.Error) -> str:
-    """What is wrong; DuckDB puts a whole traceback before it where a file was read here."""
-    text = str(error).partition("\n\nLINE ")[0]
+    """What is wrong; DuckDB puts a traceback before or behind it where Python read something."""
+    text = str(error).partition("\n\nLINE ")[0].partition(" Detail: Python exception: ")[0]
     return text.splitlines()[-1] if text.startswith("Traceback ") else text
 
 

@@ -12,6 +12,7 @@ history that was replayed has its own today.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 ParameterType = Literal["integer", "number", "text", "time"]
+_LARGEST = 100_000
+"""Days back from now that still have a date."""
 _PARAMETER = re.compile(
     r"-- \$(?P<name>[a-z_]+) (?P<type>integer|number|text|time)"
     r"(?: = (?P<default>\S+))?  (?P<about>.+)"
@@ -36,9 +39,23 @@ def _to_time(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
+def _to_integer(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(text)
+    return value
+
+
+def _to_number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
 _CONVERT: dict[str, Callable[[str], Any]] = {
-    "integer": int,
-    "number": float,
+    "integer": _to_integer,
+    "number": _to_number,
     "text": str,
     "time": _to_time,
 }
@@ -64,7 +81,7 @@ class Parameter:
 
 
 _ALLOWED: dict[str, str] = {
-    "integer": "a whole number",
+    "integer": f"a whole number from 0 to {_LARGEST}",
     "number": "a number",
     "text": "a text",
     "time": "a time like 2026-03-01T12:00",

@@ -26,6 +26,7 @@ from pipelines.errors import SinkError, TransientError
 from sinks.lakehouse.data_files import DataFileWriter, read_batches
 from sinks.lakehouse.iceberg import REFUSED, UNSURE, PreparedSnapshot
 from sinks.lakehouse.plan import literal, quote
+from sinks.lakehouse.remote_files import without_traceback
 from sinks.lakehouse.tables import row_group_rows
 
 if TYPE_CHECKING:
@@ -126,7 +127,12 @@ def choose_files(
 
 
 def rewrite_files(table: Table, rewrite: Rewrite, *, target_bytes: int) -> Rewritten:
-    """Do it. TransientError if catalog or warehouse cannot be used; then all is as before."""
+    """Do it, or raise with all as before.
+
+    TransientError if catalog or warehouse cannot be used, or if there is no room to sort in;
+    SinkError if the table can no longer be compacted here. Only a commit that may still land, and a
+    crash, leave files: the sweep takes those that nobody came to refer to.
+    """
     began = time.monotonic()
     old = [task.file for task in rewrite.tasks]
     spec_id = table.metadata.default_spec_id
@@ -141,10 +147,12 @@ def rewrite_files(table: Table, rewrite: Rewrite, *, target_bytes: int) -> Rewri
         _write_in_order(table, rewrite.tasks, writer)
         new = writer.finish()
         is_done = table.refresh().metadata.default_spec_id == spec_id and _replace(table, old, new)
-    except OSError as error:
+    except SinkError:
         writer.discard()
-        msg = f"the warehouse at {table.location()} cannot be used: {error}"
-        raise TransientError(msg) from error
+        raise
+    except (*UNSURE, duckdb.Error) as error:
+        writer.discard()
+        raise _explain(table, error) from error
     if not is_done:
         writer.discard()
     return Rewritten(
@@ -200,9 +208,10 @@ def _replace(table: Table, old: Iterable[DataFile], new: Sequence[DataFile]) -> 
             snapshot.commit()
         except UNSURE as error:
             time.sleep(PAUSE_SECONDS * min(attempt, 5))
-            if table.refresh().snapshot_by_id(snapshot.snapshot_id) is not None:
+            has_landed = _has_landed(table, snapshot)
+            if has_landed:
                 return True
-            if not isinstance(error, REFUSED):
+            if has_landed is None or not isinstance(error, REFUSED):
                 # It may still land, so its files stay; if it never does, the sweep takes them.
                 msg = f"the catalog did not say whether a compaction landed: {error}"
                 raise TransientError(msg) from error
@@ -210,6 +219,28 @@ def _replace(table: Table, old: Iterable[DataFile], new: Sequence[DataFile]) -> 
         else:
             return True
     return False
+
+
+def _has_landed(table: Table, snapshot: PreparedSnapshot) -> bool | None:
+    """None: the catalog cannot be asked."""
+    try:
+        return table.refresh().snapshot_by_id(snapshot.snapshot_id) is not None
+    except UNSURE:
+        return None
+
+
+def _explain(table: Table, error: Exception) -> TransientError:
+    """DuckDB passes on what the warehouse says, and may have no room of its own."""
+    text = str(error)
+    if isinstance(error, duckdb.Error):
+        text = " ".join(without_traceback(error).split())
+    if isinstance(error, duckdb.OutOfMemoryException):
+        msg = f"there is too little memory and disk to sort {'.'.join(table.name())} in: {text}"
+    elif isinstance(error, OSError | duckdb.Error):
+        msg = f"the warehouse at {table.location()} cannot be used: {text}"
+    else:
+        msg = f"the catalog of {'.'.join(table.name())} cannot be used: {text}"
+    return TransientError(msg)
 
 
 def _refuse_delete_files(table: Table) -> None:

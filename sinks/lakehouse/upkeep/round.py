@@ -150,8 +150,8 @@ def _expire(
     report: UpkeepReport,
     say: Callable[[str], None],
 ) -> None:
-    keep = settings.keep_snapshots
-    done = plan_expiry(table, keep=keep) if report.dry_run else expire_snapshots(table, keep=keep)
+    work = plan_expiry if report.dry_run else expire_snapshots
+    done = work(table, keep=settings.keep_snapshots, keep_hours=settings.keep_snapshots_h)
     files = done.data_files + done.metadata_files
     report.snapshots_expired += done.snapshots
     report.files_deleted += files

@@ -34,6 +34,10 @@ VIEWS = {
     "decisions",
     "decisions_labelled",
     "labels",
+    "meta.files",
+    "meta.manifests",
+    "meta.positions",
+    "meta.snapshots",
     "rule_fires",
 }
 LABEL = (
@@ -174,6 +178,12 @@ def test_a_ready_question_is_asked_with_what_is_set(run: Run) -> None:
         (("--run", "label_dela"), "no ready question label_dela - did you mean label_delay?"),
         (("--run", "label_delay", "--set", "day=1"), "takes no day - did you mean days?"),
         (("--run", "label_delay", "--set", "days=x"), "days=x: must be a whole number"),
+        (
+            ("--run", "label_delay", "--set", "days=99999999999"),
+            "days=99999999999: must be a whole number from 0 to 100000",
+        ),
+        (("--run", "top_merchants", "--set", "limit=-1"), "limit=-1: must be a whole number from"),
+        (("--run", "noisy_rules", "--set", "precision=nan"), "precision=nan: must be a number"),
         (("--run", "card_timeline"), "card_timeline needs card: --set card=..."),
     ],
 )
@@ -190,10 +200,44 @@ def test_a_ready_question_that_is_asked_wrongly_is_explained(
         ("--set", "days=1", "select 1"),
         ("--run", "label_delay", "--set", "days"),
         ("x", "--run", "y"),
+        ("select 1", "--show"),
+        ("--run", "label_delay", "--show", "--set", "days=1"),
+        ("--run", "label_delay", "--show", "--as-of", "2026-03-01"),
+        ("select 1", "--format", "csv", "--rows", "3"),
+        ("select 1", "--explain", "--format", "json"),
+        ("select 1", "--explain", "--rows", "3"),
+        ("select 1", "--explain", "-o", "x"),
+        ("select 1", "--list"),
+        ("--list", "--known-at", "2026-03-01"),
+        ("--list", "--columns"),
+        ("--list", "--format", "csv"),
+        ("--columns", "--format", "parquet"),
+        ("--columns", "--known-at", "2026-03-01"),
+        ("--columns", "--rows", "3"),
+        ("select 1", "--format", "table", "-o", "x"),
     ],
 )
 def test_options_that_do_not_go_together_are_usage_errors(run: Run, words: tuple[str, ...]) -> None:
-    assert run("sql", *words).exit_code == 2
+    """Those that meant nothing were ignored without a word."""
+    result = run("sql", *words)
+
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_an_option_that_would_be_ignored_is_named(run: Run) -> None:
+    said = " ".join(run("sql", "select 1", "--format", "csv", "--rows", "3").stderr.split())
+
+    assert "--rows means nothing with --format csv: leave it out" in said
+
+
+def test_the_sql_of_a_ready_question_is_shown_without_what_it_takes(run: Run) -> None:
+    """It was asked for a card first; there need not even be tables."""
+    shown = run("sql", "--run", "card_timeline", "--show")
+
+    assert shown.exit_code == 0
+    assert "WHERE card_id = $card" in shown.output
 
 
 @pytest.mark.usefixtures("three_labels", "run")
@@ -210,6 +254,16 @@ def test_how_a_question_is_answered_is_shown_with_the_files_of_each_table(run: R
     assert "labels: 1 files" in said
     assert "decisions: 0 files" in said
     assert "Total Time" in said
+    assert "Total Time" in run("sql", "--explain", "explain select count(*) from labels").output
+    written = run("sql", "explain select 1", "--format", "csv")
+    assert str(written.exception) == "EXPLAIN has no rows to write: show it as a table"
+
+
+@pytest.mark.usefixtures("three_labels")
+def test_the_largest_number_of_days_still_has_a_date(run: Run) -> None:
+    asked = run("sql", "--run", "label_delay", "--set", "days=100000", "--format", "json")
+
+    assert [row["labels"] for row in json.loads(asked.output)] == [3]
 
 
 @pytest.mark.usefixtures("three_labels")

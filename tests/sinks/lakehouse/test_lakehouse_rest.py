@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
+from sinks.lakehouse.upkeep.expiry import expire_snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +62,10 @@ def open_ledger(catalog: Catalog | None) -> Ledger:
     return Ledger(decisions_table(catalog, "a", "b", "c"))
 
 
-def ask(settings: Settings, question: str = QUESTION) -> list[tuple[object, ...]]:
-    with open_lake(settings) as lake:
+def ask(
+    settings: Settings, question: str = QUESTION, *, as_of: datetime | None = None
+) -> list[tuple[object, ...]]:
+    with open_lake(settings, as_of=as_of) as lake:
         return lake.ask(question, limit=1000).rows
 
 
@@ -109,6 +113,35 @@ def test_a_new_lakehouse_whose_second_writer_is_fenced(
         files = [path for path in warehouse.rglob("*") if path.is_file()]
         assert len(files) > 6
         assert not [path for path in files if b"a-secret" in path.read_bytes()]
+
+
+def test_full_hours_are_known_where_icebergs_own_library_lets_snapshots_go(
+    sql: Settings, classpath: str, warehouse: Path, tmp_path: Path
+) -> None:
+    """It cuts main's log off at the first gap: only the tags are left to tell."""
+    file = tmp_path / "rest.db"
+    later = datetime.now(UTC) + timedelta(hours=1)
+    hour = later.replace(minute=0, second=0, microsecond=0)
+    with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
+        settings = rest(sql, address, catalog_token=Secret(TOKEN))
+        with open_catalog(settings, writable=True) as catalog:
+            ledger = open_ledger(catalog)
+            made = []
+            for offset in range(6):
+                ledger.commit(decision_blocks({}, offset=offset), at(offset + 1))
+                head = ledger.table.current_snapshot()
+                assert head is not None
+                made.append(datetime.fromtimestamp(head.timestamp_ms / 1000, UTC))
+                if offset == 2:  # as if the hour had come
+                    expire_snapshots(ledger.table, keep=9, keep_hours=1, now=later)
+            assert expire_snapshots(ledger.table, keep=1, keep_hours=1, now=later).snapshots == 4
+        count = "select count(*) from decisions"
+
+        assert ask(settings, count, as_of=hour) == [(3,)]
+        assert ask(settings, count) == [(6,)]
+        for gone in (made[1], made[4]):
+            with pytest.raises(SinkError, match="decisions is not kept as it was at"):
+                ask(settings, count, as_of=gone)
 
 
 def test_a_wrong_token_and_a_server_that_goes_away(

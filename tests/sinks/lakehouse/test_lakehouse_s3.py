@@ -72,7 +72,7 @@ def test_decisions_in_a_store_are_asked_like_those_in_a_folder(settings: Setting
         decision_blocks({"features": {"a": 2, "b": 3}}, offset=1),
     )
 
-    assert plan_table(table, snapshot_id=None).arrow is None
+    assert not plan_table(table, snapshot_id=None).is_by_id
     question = "select kafka_offset, amount, rules_fired[1], features.b from decisions order by 1"
     assert [(a, str(b), c, d) for a, b, c, d in ask(settings, question)] == [
         (0, "12.3000", "x", None),
@@ -81,12 +81,12 @@ def test_decisions_in_a_store_are_asked_like_those_in_a_folder(settings: Setting
     assert ask(settings, "select count(*) from rule_fires") == [(4,)]
 
 
-def test_a_renamed_column_is_read_through_arrow(settings: Settings) -> None:
+def test_a_renamed_column_is_found_by_its_id(settings: Settings) -> None:
     table = store_decisions(settings, decision_blocks({}))
     with table.update_schema() as update:
         update.rename_column("channel", "channel_used")
 
-    assert plan_table(table.refresh(), snapshot_id=None).arrow is not None
+    assert plan_table(table.refresh(), snapshot_id=None).is_by_id
     assert ask(settings, "select channel_used from lake.decisions") == [("pos",)]
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from delete_files import delete_row
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
-from pyiceberg.manifest import ManifestContent, ManifestFile
 from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import LongType, StringType
 from stored_table import files_under, rows_of
@@ -219,24 +220,103 @@ def test_a_compaction_that_may_still_land_keeps_its_files(
     assert len(list(open_table().scan().plan_files())) == 1
 
 
-def test_a_full_disk_leaves_everything_as_it_was(
-    open_table: Open, store: Store, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(28, "No space left on device"), "the warehouse at .* cannot be used: .*No space"),
+        (
+            duckdb.IOException('IO Error: Could not write file "x": No space left on device'),
+            "the warehouse at .* cannot be used: IO Error: .*No space left",
+        ),
+        (
+            duckdb.OutOfMemoryException("Out of Memory Error: failed to offload data block"),
+            "too little memory and disk to sort fraud.decisions in: Out of Memory",
+        ),
+    ],
+)
+def test_a_full_disk_or_memory_is_a_sentence_and_leaves_everything_as_it_was(
+    open_table: Open,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    sentence: str,
 ) -> None:
+    """DuckDB's own errors went through as a traceback, and half-written files stayed."""
     store({}), store({})
     known = files_under(open_table())
     write = DataFileWriter.write
 
     def write_and_fail(self: DataFileWriter, rows: Any) -> None:
         write(self, rows)
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(DataFileWriter, "write", write_and_fail)
-    with pytest.raises(
-        TransientError, match=r"the warehouse at .* cannot be used: .*No space left"
-    ):
+    with pytest.raises(TransientError, match=sentence):
         compact(open_table())
 
     assert files_under(open_table()) == known
+
+
+def test_a_data_file_that_is_missing_is_a_sentence_and_leaves_nothing_new(
+    open_table: Open, store: Store
+) -> None:
+    """What pyiceberg cannot read comes out of DuckDB as an error of DuckDB's."""
+    store({}), store({})
+    rewrites = plan(open_table())
+    known = files_under(open_table())
+    path = Path(rewrites[0].tasks[0].file.file_path.removeprefix("file://"))
+    path.rename(f"{path}.away")
+
+    with pytest.raises(
+        TransientError, match=r"the warehouse at .* cannot be used: .*Failed to open local file"
+    ) as caught:
+        rewrite_files(open_table(), rewrites[0], target_bytes=MB)
+
+    assert "Traceback" not in str(caught.value)
+    path.with_name(f"{path.name}.away").rename(path)
+    assert files_under(open_table()) == known
+
+
+def test_rows_that_are_deleted_while_a_compaction_writes_stop_it_and_nothing_is_left(
+    open_table: Open, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused by a SinkError, the compacted files stayed."""
+    store({}), store({})
+    write, paths = DataFileWriter.write, [one.file.file_path for one in plan(open_table())[0].tasks]
+
+    def delete_meanwhile(self: DataFileWriter, rows: Any) -> None:
+        write(self, rows)
+        delete_row(open_table(), paths[0], 0)
+
+    monkeypatch.setattr(DataFileWriter, "write", delete_meanwhile)
+    with pytest.raises(SinkError, match="another engine has deleted rows of fraud"):
+        compact(open_table())
+
+    assert not [path for path in files_under(open_table()) if "compacted-" in path]
+    assert len(rows_of(open_table())) == 1
+
+
+def test_a_catalog_that_goes_away_in_a_commit_keeps_the_files_that_may_be_of_it(
+    open_table: Open, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store({}), store({})
+    rewrites, table = plan(open_table()), open_table()
+    commit = PreparedSnapshot.commit
+
+    def land_and_go(self: PreparedSnapshot) -> None:
+        commit(self)
+        monkeypatch.setattr(type(table), "refresh", refuse)
+        raise CommitStateUnknownException("the line went dead")
+
+    def refuse(_: Table) -> Table:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", land_and_go)
+    with pytest.raises(TransientError, match="did not say whether a compaction landed"):
+        rewrite_files(table, rewrites[0], target_bytes=MB)
+
+    monkeypatch.undo()
+    assert len(rows_of(open_table())) == 2
 
 
 def test_columns_that_were_renamed_added_or_widened_since_read_as_before(
@@ -265,16 +345,15 @@ def test_a_table_sorted_in_a_way_we_do_not_know_is_refused(open_table: Open, sto
 
 
 def test_rows_deleted_by_another_engine_are_not_brought_back(
-    open_table: Open, store: Store, monkeypatch: pytest.MonkeyPatch
+    open_table: Open, store: Store
 ) -> None:
-    """pyiceberg writes no delete files, so a manifest is made to look like one."""
     store({}), store({})
-    monkeypatch.setattr(
-        ManifestFile, "content", property(lambda _: ManifestContent.DELETES), raising=False
-    )
+    (rewrite,) = plan(open_table())
+    delete_row(open_table(), rewrite.tasks[0].file.file_path, 0)
 
     with pytest.raises(SinkError, match="another engine has deleted rows of fraud"):
         plan(open_table())
+    assert len(rows_of(open_table())) == 1
 
 
 def test_duckdb_reads_what_was_written(open_table: Open, store: Store) -> None:
