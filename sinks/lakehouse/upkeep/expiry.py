@@ -17,7 +17,7 @@ from pyiceberg.table.snapshots import ancestors_of
 
 from pipelines.errors import TransientError
 from sinks.lakehouse.history import TAG_PREFIX
-from sinks.lakehouse.iceberg import UNSURE, walk_back
+from sinks.lakehouse.iceberg import UNSURE, forget_snapshots, walk_back
 from sinks.lakehouse.position import read_position
 from sinks.lakehouse.upkeep.hours import choose_hours, tag_hours
 from sinks.lakehouse.upkeep.reachable import Reachable, find_reachable
@@ -79,8 +79,7 @@ def expire_snapshots(
             # 2.
             before = find_reachable(table, expired)
             # 3.
-            ids = [one.snapshot_id for one in expired]
-            table.maintenance.expire_snapshots().by_ids(ids).commit()
+            forget_snapshots(table, [one.snapshot_id for one in expired])
         except (*UNSURE, ValueError):  # ValueError: one is gone, or has got a tag, meanwhile
             time.sleep(PAUSE_SECONDS * min(attempt, 5))
             continue
