@@ -7,6 +7,7 @@ import dagster as dg
 JOB = dg.AssetKey(["flink", "fraud_detection"])
 RULES = dg.AssetKey(["rules", "active"])
 INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
+DASHBOARDS = dg.AssetKey(["kibana", "fraud_dashboards"])
 RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
 
 

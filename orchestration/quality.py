@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
+    from sinks.alerts.differences import Difference
+    from sinks.dashboards.publish import Comparison
     from sinks.lakehouse.watch.behaviour import Behaviour
     from sinks.lakehouse.watch.columns import ColumnDifference
     from sinks.lakehouse.watch.doubles import Doubles
@@ -120,6 +122,32 @@ def judge_alert_ids(documents: Counter[str]) -> Verdict:
         sentence=sentence,
         figures={"doubled": len(doubled)},
         markdown={"first ids": ids},
+    )
+
+
+def judge_index(found: Sequence[Difference]) -> Verdict:
+    """Are template, alias and months as this release has them?"""
+    if not found:
+        return is_well("template, alias and months are those of this release", differences=0)
+    listed = "\n".join(f"- {one.index}: {one.text}" for one in found)
+    verdict = warn(
+        f"{len(found):,} differences from this release: `fraudlake alerts apply`",
+        differences=len(found),
+    )
+    return replace(verdict, markdown={"differences": listed})
+
+
+def judge_dashboards(found: Sequence[Comparison] | None) -> Verdict:
+    """Has Kibana what this release publishes?"""
+    if found is None:
+        return is_well("no Kibana is named (FRAUDLAKE_KIBANA_URL): nothing to compare")
+    open_ones = [one for one in found if not one.is_settled]
+    if not open_ones:
+        return is_well(f"all {len(found)} are as this release has them", differing=0)
+    names = ", ".join(one.artifact.title for one in open_ones)
+    return warn(
+        f"{len(open_ones)} of {len(found)} differ: {names}. `fraudlake dashboards diff` says how",
+        differing=len(open_ones),
     )
 
 

@@ -21,10 +21,14 @@ from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
 
     from pipelines.features import Stage
     from pipelines.published_rules import Publication
     from pipelines.topics import Topic, Topics
+    from sinks.alerts.differences import Difference
+    from sinks.alerts.retention import Expiry
+    from sinks.dashboards.publish import Comparison, Outcome
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
     from sinks.lakehouse.watch.behaviour import Behaviour
     from sinks.lakehouse.watch.columns import ColumnDifference
@@ -149,9 +153,53 @@ class AlertIndex:
 
         return Counter(alert_id for alert_id, _ in read_origins(Settings.from_env()))
 
+    def find_differences(self) -> Sequence[Difference]:
+        """What template, alias and months have otherwise than this release."""
+        from sinks.alerts.differences import read_differences
+
+        return read_differences(Settings.from_env())
+
+    def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
+        """Delete the months that are old enough and finished; SinkError if one is under way."""
+        from sinks.alerts.index_lock import hold_indices
+        from sinks.alerts.retention import expire_months
+
+        settings = Settings.from_env()
+        keep = settings.elasticsearch.keep_months
+        with hold_indices(settings):
+            return expire_months(settings, today=today, keep_months=keep, say=log)
+
     def name(self) -> str:
         """The alias that is searched."""
         return Settings.from_env().elasticsearch.index
+
+
+class Dashboards:
+    """Kibana, as far as its dashboards and alerting rules are ours."""
+
+    def url(self) -> str:
+        """Where it is; empty: there is none."""
+        return Settings.from_env().kibana.url
+
+    def apply(self) -> Sequence[Outcome]:
+        """Put them there; what became of each."""
+        from sinks.dashboards.catalog import artifacts
+        from sinks.dashboards.kibana import Kibana
+        from sinks.dashboards.publish import apply
+
+        settings = Settings.from_env()
+        return list(apply(Kibana(settings.kibana), artifacts(settings)))
+
+    def compare(self) -> Sequence[Comparison] | None:
+        """Each of them beside what Kibana has; None: there is no Kibana."""
+        from sinks.dashboards.catalog import artifacts
+        from sinks.dashboards.kibana import Kibana
+        from sinks.dashboards.publish import compare
+
+        settings = Settings.from_env()
+        if settings.kibana.url == "":
+            return None
+        return list(compare(Kibana(settings.kibana), artifacts(settings)))
 
 
 class Sinks:

@@ -153,8 +153,8 @@ class KibanaSettings:
 
     section: ClassVar[str] = "kibana"
 
-    url: str = "http://127.0.0.1:5601"
-    """With its base path, if it has one."""
+    url: str = ""
+    """With its base path, if it has one; empty: there is no Kibana."""
     space: str = ""
     """Kibana's space; empty: the default one."""
     username: str = ""

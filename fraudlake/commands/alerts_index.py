@@ -13,14 +13,11 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pipelines.settings import Settings
     from sinks.alerts.apply import Applied
     from sinks.alerts.differences import Difference
     from sinks.alerts.indices import MonthIndex
     from sinks.alerts.rebuild import Step
     from sinks.alerts.retention import Expiry, Judged
-
-LOCK_FILE = "alert-indices.lock"
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
@@ -76,6 +73,7 @@ def apply(
     from pipelines.settings import Settings
     from sinks.alerts.apply import Applied, apply_index
     from sinks.alerts.differences import read_differences
+    from sinks.alerts.index_lock import hold_indices
 
     if month and not reindex:
         msg = "--month goes with --reindex"
@@ -88,7 +86,7 @@ def apply(
             left=[one for one in found if one.remedy != "in place"],
         )
     else:
-        with _hold(settings), _progress() as on_step:
+        with hold_indices(settings), _progress() as on_step:
             applied = apply_index(settings, reindex=reindex, months=month or (), on_step=on_step)
     if as_json:
         typer.echo(json.dumps({**asdict(applied), "dry_run": dry_run}))
@@ -114,6 +112,7 @@ def expire(
     Example: [bold]fraudlake alerts expire --months 6 --dry-run[/bold]
     """
     from pipelines.settings import Settings
+    from sinks.alerts.index_lock import hold_indices
     from sinks.alerts.retention import Expiry, expire_months, read_retention
 
     settings = Settings.from_env()
@@ -123,29 +122,13 @@ def expire(
         judged = tuple(read_retention(settings, today=today, keep_months=keep))
         expiry = Expiry(before=judged, after=judged, deleted=())
     else:
-        with _hold(settings):
+        with hold_indices(settings):
             expiry = expire_months(settings, today=today, keep_months=keep, say=_say)
     if as_json:
         report = {**asdict(expiry), "keep_months": keep, "dry_run": dry_run}
         typer.echo(json.dumps(report, default=str))
         return
     _show_expiry(expiry, keep=keep, dry_run=dry_run)
-
-
-@contextmanager
-def _hold(settings: Settings) -> Iterator[None]:
-    """One at a time: what one of them clears away, another one may be writing."""
-    from pipelines.errors import SinkError
-    from pipelines.file_lock import hold_file
-
-    path = settings.stack.home / LOCK_FILE
-
-    def refuse() -> SinkError:
-        msg = f"the alert indices are being changed by another command: wait ({path} is held)"
-        return SinkError(msg)
-
-    with hold_file(path, wait_seconds=0, refuse=refuse):
-        yield
 
 
 @contextmanager

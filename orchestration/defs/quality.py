@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from orchestration.defs.dashboards import dashboards_in_step
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import INDEX, table_key
 from orchestration.quality import (
@@ -12,6 +13,7 @@ from orchestration.quality import (
     judge_columns,
     judge_doubles,
     judge_flag_rate,
+    judge_index,
     judge_rules_fired,
     judge_scores,
 )
@@ -92,10 +94,27 @@ def one_alert_per_id(alert_index: dg.ResourceParam[AlertIndex]) -> dg.AssetCheck
     return to_result(judge_alert_ids(found))
 
 
+@dg.asset_check(
+    asset=INDEX,
+    name="in_step",
+    retry_policy=PATIENCE,
+    description="Template, alias and every month's mapping and settings are those of this release.",
+)
+def index_in_step(alert_index: dg.ResourceParam[AlertIndex]) -> dg.AssetCheckResult:
+    with translate_failures():
+        found = alert_index.find_differences()
+    return to_result(judge_index(found))
+
+
 quality_checks = dg.ScheduleDefinition(
     name="quality_checks",
     target=dg.AssetSelection.checks(
-        behaviour, no_duplicate_rows, schema_unchanged, one_alert_per_id
+        behaviour,
+        no_duplicate_rows,
+        schema_unchanged,
+        one_alert_per_id,
+        index_in_step,
+        dashboards_in_step,
     ),
     cron_schedule="35 */6 * * *",
     execution_timezone="UTC",

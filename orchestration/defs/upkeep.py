@@ -102,13 +102,14 @@ compaction_hourly = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Days, or hours, that have closed since are compacted; mostly there is nothing.",
 )
-expiry_daily = dg.ScheduleDefinition(
-    name="expiry_daily",
+expiry_hourly = dg.ScheduleDefinition(
+    name="expiry_hourly",
     target=expiry,
-    cron_schedule="40 3 * * *",
+    cron_schedule="40 * * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Each night: how many snapshots stay is lakehouse.keep_snapshots.",
+    description="A commit costs more the more snapshots there are. How many stay: "
+    "lakehouse.keep_snapshots, and the full hours of lakehouse.keep_snapshots_h.",
 )
 sweep_daily = dg.ScheduleDefinition(
     name="sweep_daily",

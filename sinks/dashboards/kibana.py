@@ -177,6 +177,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _base_url(settings: KibanaSettings) -> str:
+    if settings.url == "":
+        msg = "no Kibana is named: set FRAUDLAKE_KIBANA_URL, such as http://127.0.0.1:5601"
+        raise SettingsError(msg)
     parts = urllib.parse.urlsplit(settings.url)
     is_plain = parts.scheme in {"http", "https"} and parts.hostname and parts.username is None
     if not is_plain or not _has_port_or_none(parts):

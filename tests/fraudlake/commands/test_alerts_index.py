@@ -11,11 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
-from fraudlake.commands.alerts_index import LOCK_FILE
 from pipelines.errors import SinkError
 from sinks.alerts import apply, differences, retention
 from sinks.alerts.apply import Applied
 from sinks.alerts.differences import Difference
+from sinks.alerts.index_lock import LOCK_FILE
 from sinks.alerts.rebuild import Rebuilt
 from sinks.alerts.retention import Expiry, Fate, Judged, MonthFigures
 

@@ -152,6 +152,7 @@ def test_key_is_not_carried_to_where_a_redirect_points(stub: KibanaStub) -> None
     ("more", "sentence"),
     [
         ({"url": "kibana:5601"}, r"must be http\(s\)://host"),
+        ({"url": ""}, "no Kibana is named: set FRAUDLAKE_KIBANA_URL"),
         ({"url": "http://kibana:port"}, r"must be http\(s\)://host"),
         ({"url": "https://ann:secret@kibana"}, "user and password have settings of their own"),
         ({"username": "ann", "api_key": Secret("k")}, "are both set: keep one of them"),
