@@ -178,7 +178,8 @@ class PreparedSnapshot:
         wanted = {name: value for name, value in properties.items() if value is not None}
         if wanted:
             self._transaction.set_properties(wanted)
-        gone = [name for name, value in properties.items() if value is None]
+        known = self._transaction.table_metadata.properties
+        gone = [name for name, value in properties.items() if value is None and name in known]
         if gone:
             self._transaction.remove_properties(*gone)
 

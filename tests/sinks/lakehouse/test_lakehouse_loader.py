@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -369,3 +373,23 @@ def test_memory_holds_one_block_of_raw_records_at_most(world: Callable[..., Worl
     w.loader.finish()
 
     assert w.ledger.rows == list(range(2 * BLOCK_ROWS + 5))
+
+
+def test_48_records_of_a_megabyte_that_unfold_in_memory_are_stored_within_a_gigabyte(
+    tmp_path: Path,
+) -> None:
+    """They used to end the process, again and again: DuckDB had no room for them."""
+    script = Path(__file__).with_name("wide_records.py")
+    paths = os.pathsep.join(map(str, (script.parents[3], script.parent)))
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+
+    rows, most_mb = map(int, done.stdout.split())
+    assert rows == 48
+    assert most_mb < 1000

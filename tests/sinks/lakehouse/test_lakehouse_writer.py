@@ -93,6 +93,17 @@ def test_a_table_that_was_taken_back_is_the_sinks_again(
     assert restore(decisions_table()) == at(3)
 
 
+def test_a_table_that_was_never_handed_over_can_be_taken_back_from_a_job_that_came_anyway(
+    decisions_table: Callable[..., Table],
+) -> None:
+    Ledger(decisions_table()).commit(decision_blocks({}), at(1))
+    append_by_flink(decisions_table(), offset=1)
+
+    pass_to_sink(decisions_table(), at(2))
+
+    assert not is_handed_over(decisions_table())
+
+
 def test_a_table_that_moved_meanwhile_is_not_passed_on(
     decisions_table: Callable[..., Table],
 ) -> None:
