@@ -7,6 +7,7 @@ way back.
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 
     from pipelines.settings import LakehouseSettings, Settings
     from sinks.lakehouse.position import Position
+
+_TIME_OF = re.compile(r"TIME_OF\((.+)\)")
+_TIME = (
+    r"CAST(CAST(REGEXP_REPLACE(REPLACE(\1, 'T', ' '), '(Z|[+]00:00)$', '') "
+    r"AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(6))"
+)
+"""What ``TIME_OF(...)`` of the template stands for: a time as records write it."""
 
 
 def hand_over(settings: Settings) -> str:
@@ -57,7 +65,7 @@ def hand_over(settings: Settings) -> str:
         for table, position in settled:
             pass_to_flink(table, position)
     text = resources.files(__package__).joinpath("hand_over.sql").read_text()
-    return Template(text).substitute(values)
+    return _TIME_OF.sub(_TIME, Template(text).substitute(values))
 
 
 def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:

@@ -87,6 +87,8 @@ class Judge:
             has = partial(_has_types, members=members)
             verdict = pc.and_(verdict, pc.fill_null(self._look_up(found, name, has), False))
         for name, read in _VALUES.items():
+            if found.column(name).null_count == found.num_rows:
+                continue
             taken = self._look_up(found, name, partial(_is_taken, read=read))
             verdict = pc.and_(verdict, pc.fill_null(taken, True))
         for column in finite:
