@@ -95,7 +95,9 @@ def take_back() -> None:
     for name, position in moved.items():
         typer.echo(f"{name}: goes on at offsets {dict(position.next_offsets)}")
     if not moved:
-        typer.echo("nothing to take back: the tables were not handed over, and no Flink job has written to them")
+        typer.echo(
+            "nothing to take back: no table was handed over, and no Flink job has written to one"
+        )
 
 
 def _mark(settings: Settings, part: str) -> Callable[[bool], None]:
