@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.live
 SINK = Path(__file__).parent / "doomed_sink.py"
 SINKS = 2
-RECORDS = 9_000
-WRONG_EVERY = 300
-ROWS_A_COMMIT = 150
+RECORDS = 4_500
+WRONG_EVERY = 150
+ROWS_A_COMMIT = 120
 LATE_FEATURE = "torture_count"
-LONGEST_S = 100.0
+LONGEST_S = 150.0
 Place = tuple[int, int]
 
 
