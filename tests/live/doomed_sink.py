@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sinks.lakehouse.position import Position
 
-DIES = 0.12
+DIES = 0.15
 """Before a commit, and as likely behind it."""
 HESITATES = 0.3
 LONGEST_PAUSE_S = 0.3

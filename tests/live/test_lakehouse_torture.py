@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.live
 SINK = Path(__file__).parent / "doomed_sink.py"
 SINKS = 2
-RECORDS = 4_500
-WRONG_EVERY = 150
-ROWS_A_COMMIT = 120
+RECORDS = 3_000
+WRONG_EVERY = 100
+ROWS_A_COMMIT = 100
 LATE_FEATURE = "torture_count"
 LONGEST_S = 150.0
 Place = tuple[int, int]
