@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from bench.decisions import make_decisions
 from bench.lake_yardstick import benchmark_features
 from bench.sink_process import cpu_s, peak_mb, running_sink
@@ -32,6 +30,8 @@ from sinks.lakehouse.schema import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import psutil
 
     from pipelines.settings import Settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from pipelines.errors import FeaturesError
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
     from sinks.lakehouse.schema import Change
-
-NAME = r"[a-z][a-z0-9_]{0,127}"
 
 
 def apply_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) -> list[Change]:
@@ -50,12 +47,14 @@ def features_of(ruleset: str, more: Iterable[str] = ()) -> dict[str, str]:
 
     RulesetError for a faulty rule set, FeaturesError for a name that no feature can have.
     """
+    from sinks.lakehouse.tables import FEATURE_NAME
+
     declared = load_features()
     stages = declared.select(load_ruleset(ruleset, declared).columns)
     found = {one.name: one.about for stage in stages for one in stage.features}
     abouts = {one.name: one.about for one in declared.features}
     for name in more:
-        if re.fullmatch(NAME, name) is None:
+        if FEATURE_NAME.fullmatch(name) is None:
             msg = f"{name!r} cannot be a feature's name: lower case letters, digits and _"
             raise FeaturesError(msg)
         found.setdefault(name, abouts.get(name, ""))

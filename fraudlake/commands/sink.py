@@ -77,8 +77,8 @@ def alerts() -> None:
 def hand_over() -> None:
     """Print the lakehouse sink as a script for Flink's SQL client, going on where it ended.
 
-    Stop the sink first. From the job's first commit on, the sink refuses to write. The whole way,
-    and the way back: docs/catalogs.md.
+    From now on the sink refuses to write, until `fraudlake sink take-back`. The whole way, and the
+    way back: docs/catalogs.md.
 
     Example: fraudlake sink hand-over > lakehouse.sql
     """
@@ -100,7 +100,9 @@ def take_back() -> None:
     for name, position in moved.items():
         typer.echo(f"{name}: goes on at offsets {dict(position.next_offsets)}")
     if not moved:
-        typer.echo("nothing to take back: no Flink job has written to the tables")
+        typer.echo(
+            "nothing to take back: no table was handed over, and no Flink job has written to one"
+        )
 
 
 def _mark(settings: Settings, part: str) -> Callable[[bool], None]:

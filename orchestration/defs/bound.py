@@ -15,15 +15,6 @@ from orchestration.resources import (
     Tables,
     Traffic,
 )
-    AlertIndex,
-    Audit,
-    Broker,
-    RuleDesk,
-    Sinks,
-    Stream,
-    Tables,
-    Traffic,
-)
 from orchestration.watching.looking import Lookout
 
 

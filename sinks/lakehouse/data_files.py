@@ -15,6 +15,8 @@ from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan, ParquetFormatWriter, schema_to_pyarrow
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 
+from sinks.lakehouse.iceberg import delete_files
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -81,11 +83,10 @@ class DataFileWriter:
         return self._done
 
     def discard(self) -> None:
-        """Delete everything that was written."""
+        """Delete everything that was written, as far as that is possible."""
         with suppress(OSError, pa.ArrowException):  # a full disk does not take the end either
             self.finish()
-        for path in self._paths:
-            self._table.io.delete(path)
+        delete_files(self._table, self._paths)
 
     def _begin(self) -> tuple[OutputFile, ParquetFormatWriter]:
         path = f"{self._folder}/compacted-{self._name}-{len(self._paths):03d}.parquet"

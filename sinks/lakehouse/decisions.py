@@ -1,23 +1,34 @@
 """Decisions into rows, many at once: DuckDB reads the JSON, and says of which records it is sure.
 
-A record of which it is not sure (another layout, another type, money near a rounding edge,
-features that its neighbours do not have) goes through ``rows.py``, which is strict and slow. So
-what is taken here must be right; what is not taken here need not be wrong.
+A record of which it is not sure (another layout, another type, a value that the contract may
+refuse, money near a rounding edge, features that its neighbours do not have) goes through
+``rows.py``, which is strict and slow. So what is taken here must be right; what is not taken here
+need not be wrong. Records that DuckDB has no room for are divided until it has, or until each is
+alone and goes the slow way.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.contracts.fields import CONTROL
 from sinks.lakehouse.records import Decoded, Records
+from sinks.lakehouse.refusals import first_line
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DECISIONS, FEATURE_NAME, FEATURES, MOST_FEATURES
+from sinks.lakehouse.verdicts import Judge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LOG = logging.getLogger(__name__)
 
 MEMORY_LIMIT = "512MB"
 _LONGEST_SEARCH = 20
@@ -30,6 +41,11 @@ _FEATURES = b',"features":{'
 _SCORE = b'},"score":'
 _ID_END = len(_HEAD) + 32
 _TRANSACTION_START = _ID_END + len(_NECK) - 1
+
+_TAME_BYTES = 1000
+"""A strict reader takes numbers of so many digits, and half as deep a nesting, in any text."""
+_LONG_NUMBER = b"0" * (_TAME_BYTES + 1)
+_DIGITS_ALIKE = bytes(ord("0") if chr(at) in "0123456789.eE+-" else 0 for at in range(256))
 
 _NUMBER = frozenset({"UBIGINT", "BIGINT", "DOUBLE"})
 _TEXT = frozenset({"VARCHAR"})
@@ -49,7 +65,7 @@ _TRANSACTION: dict[str, tuple[str, frozenset[str]]] = {
         ),
         ("VARCHAR", _TEXT),
     ),
-    "event_time": ("TIMESTAMPTZ", _TEXT),
+    "event_time": ("VARCHAR", _TEXT),
     "amount": ("DOUBLE", _NUMBER),
     **dict.fromkeys(
         (
@@ -89,7 +105,7 @@ _REST: dict[str, tuple[str, frozenset[str]]] = {
     "is_duplicate": ("BOOLEAN", frozenset({"BOOLEAN"})),
     "duplicate_of_offset": ("UBIGINT", _COUNT | _NULL),
     "previous_transaction_id": ("VARCHAR", _TEXT | _NULL),
-    "decided_at": ("TIMESTAMPTZ", _TEXT),
+    "decided_at": ("VARCHAR", _TEXT),
     "alert_id": ("VARCHAR", _TEXT | _NULL),
 }
 _SOURCE: dict[str, tuple[str, frozenset[str]]] = {
@@ -114,77 +130,16 @@ _REST_KEYS = [
     "decided_at",
     "alert_id",
 ]
+# As the contract has it, without the hours and days that there are not.
+_TIME_SHAPE = (
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?"
+    "(Z|[+]00:00)"
+)
 # No blank but in a text, and no comma without a member behind it.
 _MACRO = """CREATE TEMP MACRO is_compact(text) AS (
     NOT contains(text, ',}') AND NOT contains(text, ',]') AND NOT contains(text, ' ')
     AND NOT contains(text, chr(9)) AND NOT contains(text, chr(10)) AND NOT contains(text, chr(13))
 )"""
-
-
-class DecisionDecoder:
-    """An open DuckDB, used by one thread."""
-
-    def __init__(self) -> None:
-        self._connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT})
-        self._connection.execute("SET TimeZone = 'UTC'")
-        self._connection.execute(_MACRO)
-        self._query = resources.files(__package__).joinpath("decode_decisions.sql").read_text()
-        self._verdicts: dict[tuple[str, str], bool] = {}
-
-    def close(self) -> None:
-        """Free its memory."""
-        self._connection.close()
-
-    def decode(self, records: Records) -> Decoded:
-        """Every record as a row of ``decisions`` or as a refusal."""
-        fast = self._decode_sure(records)
-        if fast is None:
-            return decode_rows(DECISIONS, records)
-        sure, taken = fast
-        slow = decode_rows(DECISIONS, records.select(set(range(len(records))) - taken))
-        return Decoded(rows=(sure, *slow.rows), refused=slow.refused)
-
-    def _decode_sure(self, records: Records) -> tuple[pa.Table, set[int]] | None:
-        """The rows one can be sure of, and which records they are; None if there are none."""
-        expected = _first_features(records)
-        block = None if expected is None else _cut(records)
-        if expected is None or block is None:
-            return None
-        self._connection.register("block", block)
-        try:
-            found = self._connection.sql(self._query, params=_parameters(expected)).to_arrow_table()
-        finally:
-            self._connection.unregister("block")
-        found = found.filter(self._judge(found))
-        if found.num_rows == 0:
-            return None
-        return _to_rows(found, expected), set(found.column("row_index").to_pylist())
-
-    def _judge(self, found: pa.Table) -> pa.Array:
-        """True for each row whose JSON types are the contract's and whose doubles are finite."""
-        verdict = found.column("looks_right")
-        for name, members in (
-            ("transaction_types", _TRANSACTION_TYPES),
-            ("rest_types", _REST_TYPES),
-        ):
-            encoded = found.column(name).combine_chunks().dictionary_encode()
-            known = pa.array([self._is_right(text, members, name) for text in encoded.dictionary])
-            verdict = pc.and_(verdict, pc.fill_null(known.take(encoded.indices), False))
-        doubles = [name for name, (type_, _) in _TRANSACTION.items() if type_ == "DOUBLE"]
-        columns = [found.column(name) for name in doubles if name != "amount"]
-        columns += found.column(FEATURES).combine_chunks().flatten()
-        for column in columns:
-            verdict = pc.and_(verdict, pc.fill_null(pc.is_finite(column), True))
-        return verdict
-
-    def _is_right(self, text: pa.StringScalar, members: list[frozenset[str]], name: str) -> bool:
-        key = (name, text.as_py())
-        if key not in self._verdicts:
-            if len(self._verdicts) > 10_000:  # foreign records may come in any number of shapes
-                self._verdicts.clear()
-            types = key[1].strip("[]").replace("'", "").split(", ")
-            self._verdicts[key] = all(a in b for a, b in zip(types, members, strict=True))
-        return self._verdicts[key]
 
 
 _TRANSACTION_TYPES = [allowed for _, allowed in _TRANSACTION.values()]
@@ -193,6 +148,68 @@ _REST_TYPES = [
     *(allowed for _, allowed in _SOURCE.values()),
     frozenset({"ARRAY"}),
 ]
+
+
+class DecisionDecoder:
+    """An open DuckDB, used by one thread."""
+
+    def __init__(self) -> None:
+        self._connection = _connect()
+        self._query = resources.files(__package__).joinpath("decode_decisions.sql").read_text()
+        self._judge = Judge({"transaction_types": _TRANSACTION_TYPES, "rest_types": _REST_TYPES})
+
+    def close(self) -> None:
+        """Free its memory."""
+        self._connection.close()
+
+    def decode(self, records: Records) -> Decoded:
+        """Every record as a row of ``decisions`` or as a refusal."""
+        try:
+            fast = self._decode_sure(records)
+        except duckdb.Error as error:
+            # A few wide records take up a hundred times their size. What they leave is given back.
+            reason = first_line(str(error))
+            _LOG.warning("event=block_divided records=%d reason=%r", len(records), reason)
+            self._connection.close()
+            self._connection = _connect()
+            return self._decode_halves(records)
+        if fast is None:
+            return decode_rows(DECISIONS, records)
+        sure, taken = fast
+        slow = decode_rows(DECISIONS, records.select(set(range(len(records))) - taken))
+        return Decoded(rows=(sure, *slow.rows), refused=slow.refused)
+
+    def _decode_halves(self, records: Records) -> Decoded:
+        if len(records) == 1:
+            return decode_rows(DECISIONS, records)
+        middle = len(records) // 2
+        first = self.decode(records.select(range(middle)))
+        second = self.decode(records.select(range(middle, len(records))))
+        return Decoded(rows=first.rows + second.rows, refused=first.refused + second.refused)
+
+    def _decode_sure(self, records: Records) -> tuple[pa.Table, set[int]] | None:
+        """The rows one can be sure of, and which records they are; None if there are none."""
+        expected = _first_features(records)
+        block = None if expected is None else _cut(records, expected)
+        if expected is None or block is None:
+            return None
+        self._connection.register("block", block)
+        try:
+            found = self._connection.sql(self._query, params=_parameters(expected)).to_arrow_table()
+        finally:
+            self._connection.unregister("block")
+        features = found.column(FEATURES).combine_chunks().flatten()
+        found = found.filter(self._judge.judge(found, finite=features))
+        if found.num_rows == 0:
+            return None
+        return _to_rows(found, expected), set(found.column("row_index").to_pylist())
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config={"threads": 1, "memory_limit": MEMORY_LIMIT})
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_MACRO)
+    return connection
 
 
 def _first_features(records: Records) -> list[str] | None:
@@ -204,13 +221,17 @@ def _first_features(records: Records) -> list[str] | None:
     return None
 
 
-def _cut(records: Records) -> pa.Table | None:
+def _cut(records: Records, expected: Sequence[str]) -> pa.Table | None:
     """The records whose layout is the encoder's, in pieces; None if a text of one is not UTF-8.
+
+    Those that may be nested too deeply for a strict reader, or hold too long a number, are left
+    out.
 
     Each is cut where the layout says. If all pieces are JSON there was only this place to cut: the
     transaction is an object, the features are one, and what is around them is one without them.
     """
     at, ids, transactions, features, rests = [], [], [], [], []
+    names = sum(len(name) + len('"":,') for name in expected)
     for index, value in enumerate(records.values):
         if (
             value is None
@@ -221,12 +242,19 @@ def _cut(records: Records) -> pa.Table | None:
         end = value.find(_TAIL, _TRANSACTION_START) + 1
         start = value.find(_FEATURES, end)
         stop = value.find(_SCORE, start) + 1
-        if 0 < end <= start < stop:
+        if not 0 < end <= start < stop:
+            continue
+        pieces = (
+            value[_TRANSACTION_START:end],
+            value[start + len(_FEATURES) - 1 : stop],
+            b"{" + value[end + 1 : start + 1] + value[stop + 1 :],
+        )
+        if _is_tame(pieces[0]) and _is_tame(pieces[1], names) and _is_tame(pieces[2]):
             at.append(index)
             ids.append(value[len(_HEAD) : _ID_END])
-            transactions.append(value[_TRANSACTION_START:end])
-            features.append(value[start + len(_FEATURES) - 1 : stop])
-            rests.append(b"{" + value[end + 1 : start + 1] + value[stop + 1 :])
+            transactions.append(pieces[0])
+            features.append(pieces[1])
+            rests.append(pieces[2])
     try:
         texts = [
             pa.array(part, pa.binary()).cast(pa.string())
@@ -247,6 +275,17 @@ def _cut(records: Records) -> pa.Table | None:
             "kafka_time_us": pc.multiply(pa.array(records.times_ms, pa.int64()).take(places), 1000),
         }
     )
+
+
+def _is_tame(text: bytes, known: int = 0) -> bool:
+    """True if ``text`` is surely neither nested deeply nor holds a number of a thousand digits.
+
+    ``known`` bytes of it are no number and open nothing.
+    """
+    if len(text) - known <= _TAME_BYTES:
+        return True
+    is_flat = text.count(b"{") + text.count(b"[") <= _TAME_BYTES // 2
+    return is_flat and _LONG_NUMBER not in text.translate(_DIGITS_ALIKE)
 
 
 def _features_of(value: bytes) -> list[str] | None:
@@ -275,6 +314,9 @@ def _parameters(expected: list[str]) -> dict[str, Any]:
         "transaction_paths": [f"$.{name}" for name in _TRANSACTION],
         "rest_paths": [f"$.{name}" for name in paths],
         "rest_keys": _REST_KEYS,
+        "source_keys": list(_SOURCE),
+        "time_shape": _TIME_SHAPE,
+        "control": CONTROL.pattern,
         "features": len(expected),
     }
 

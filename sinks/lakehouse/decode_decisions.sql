@@ -6,10 +6,13 @@
 -- $..._paths where the members are whose JSON types must be right: from_json turns "12" into 12 and
 --            'abc' into NULL without a word
 -- $rest_keys the members of a decision but for its id, transaction and features, in their order
+-- $source_keys the members of its source
 -- $features  how many features are expected
+-- $time_shape, $control  how times look, and what no id may have in it
 --
 -- TRY gives NULL for a text that fails, instead of failing the whole query. The last columns are
--- evidence: Python turns them into a verdict, once for each distinct value.
+-- evidence: Python turns them into a verdict, and judges the values of which there are few
+-- (`verdicts.py`), each different one once.
 WITH parsed AS (
     SELECT
         * EXCLUDE (features_text, rest),
@@ -22,7 +25,10 @@ WITH parsed AS (
         TRY(from_json(rest, $rest_spec)) AS r,
         TRY(json_type(rest, $rest_paths))::VARCHAR AS rest_types,
         array_to_string(TRY(json_type(rest, '$.rules_fired[*]')), ',') AS rule_types,
-        TRY(json_keys(rest)) = $rest_keys AS has_expected_members,
+        (
+            TRY(json_keys(rest)) = $rest_keys
+            AND TRY(json_keys(rest, '$.source')) = $source_keys
+        ) AS has_expected_members,
         -- DuckDB takes a comma behind the last member, and NaN, for JSON.
         (
             NOT contains(features_text, ',}')
@@ -34,6 +40,13 @@ WITH parsed AS (
             END
         ) AS is_strict_json
     FROM block
+),
+timed AS (
+    SELECT
+        *,
+        epoch_us(TRY_CAST(t.event_time AS TIMESTAMPTZ)) AS event_us,
+        epoch_us(TRY_CAST(r.decided_at AS TIMESTAMPTZ)) AS decided_us
+    FROM parsed
 )
 SELECT
     row_index,
@@ -44,12 +57,12 @@ SELECT
     kafka_time_us,
     t.* EXCLUDE (event_time, amount),
     -- Times are cut to milliseconds, as the contract says.
-    epoch_us(t.event_time) - epoch_us(t.event_time) % 1000 AS event_time_us,
+    event_us - event_us % 1000 AS event_time_us,
     TRY_CAST(t.amount AS DECIMAL(18, 4)) AS amount,
     features,
     r.* EXCLUDE (base_amount, source, decided_at),
     TRY_CAST(r.base_amount AS DECIMAL(18, 2)) AS base_amount,
-    epoch_us(r.decided_at) - epoch_us(r.decided_at) % 1000 AS decided_at_us,
+    decided_us - decided_us % 1000 AS decided_at_us,
     r.source.topic AS source_topic,
     r.source."partition" AS source_partition,
     r.source."offset" AS source_offset,
@@ -67,16 +80,39 @@ SELECT
         AND regexp_full_match(decision_id, '[0-9a-f]{32}')
         AND regexp_full_match(rule_types, '(VARCHAR(,VARCHAR)*)?')
         -- A double tells the exact decimal unless it is large, or lies halfway between two.
-        AND t.amount >= 0 AND t.amount < 1e9
+        AND t.amount >= 0 AND NOT signbit(t.amount) AND t.amount < 1e9
         AND abs(t.amount * 1e4 - floor(t.amount * 1e4) - 0.5) > 0.01
         AND abs(r.base_amount) < 1e9
         AND abs(r.base_amount * 1e2 - floor(r.base_amount * 1e2) - 0.5) > 0.01
-        AND epoch_us(t.event_time) BETWEEN 0 AND 253402300799999999
-        AND epoch_us(r.decided_at) BETWEEN 0 AND 253402300799999999
+        AND regexp_full_match(t.event_time, $time_shape)
+        AND regexp_full_match(r.decided_at, $time_shape)
+        AND event_us BETWEEN 0 AND 253402300799999999
+        AND decided_us BETWEEN 0 AND 253402300799999999
         AND r.source."partition" <= 2147483647
-        AND r.source."offset" <= 9223372036854775807
-        AND coalesce(r.duplicate_of_offset, 0) <= 9223372036854775807
-        AND r.score >= 0 AND isfinite(r.score)
-        AND r.band IN ('allow', 'review', 'block')
+        -- Integers of more digits are none for the contract.
+        AND r.source."offset" < 1000000000000000000
+        AND coalesce(r.duplicate_of_offset, 0) < 1000000000000000000
+        AND r.score >= 0 AND NOT signbit(r.score) AND isfinite(r.score)
+        -- The limits themselves may be what a number just beyond was rounded to.
+        AND coalesce(abs(t.latitude), 0) < 90 AND coalesce(abs(t.longitude), 0) < 180
+        AND coalesce(abs(t.billing_latitude), 0) < 90
+        AND coalesce(abs(t.billing_longitude), 0) < 180
+        AND coalesce(abs(t.shipping_latitude), 0) < 90
+        AND coalesce(abs(t.shipping_longitude), 0) < 180
+        -- In bytes, of which there are never fewer than characters.
+        AND strlen(t.transaction_id) BETWEEN 1 AND 256
+        AND strlen(t.card_id) BETWEEN 1 AND 256
+        AND strlen(t.customer_id) BETWEEN 1 AND 256
+        AND strlen(t.merchant_id) BETWEEN 1 AND 256
+        AND coalesce(strlen(t.device_id), 0) <= 256
+        AND coalesce(strlen(t.ip_address), 0) <= 256
+        AND coalesce(strlen(r.previous_transaction_id), 0) <= 256
+        AND NOT regexp_matches(
+            concat(
+                t.transaction_id, t.card_id, t.customer_id, t.merchant_id,
+                t.device_id, t.ip_address, r.previous_transaction_id
+            ),
+            $control
+        )
     ) IS TRUE AS looks_right
-FROM parsed
+FROM timed

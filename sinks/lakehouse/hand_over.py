@@ -7,6 +7,7 @@ way back.
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from sqlalchemy import make_url
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.position import restore
 from sinks.lakehouse.properties import is_rest
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import apply_changes, feature_names
 from sinks.lakehouse.source import Source, name_group
 from sinks.lakehouse.tables import DECISIONS, FEATURES, TABLES, LakeTable
+from sinks.lakehouse.writer import has_rows_of_flink, pass_to_flink, refuse
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -28,29 +30,42 @@ if TYPE_CHECKING:
     from pipelines.settings import LakehouseSettings, Settings
     from sinks.lakehouse.position import Position
 
+_TIME_OF = re.compile(r"TIME_OF\((.+)\)")
+_TIME = (
+    r"CAST(CAST(REGEXP_REPLACE(REPLACE(\1, 'T', ' '), '(Z|[+]00:00)$', '') "
+    r"AS TIMESTAMP(3)) AS TIMESTAMP_LTZ(6))"
+)
+"""What ``TIME_OF(...)`` of the template stands for: a time as records write it."""
+
 
 def hand_over(settings: Settings) -> str:
     """The script that goes on where the tables end; makes what is missing of the tables.
 
-    The sink must have been stopped: what it stores afterwards would be stored twice. SinkError if
-    the catalog is one that Flink cannot share, and for whatever keeps the sink itself from going
-    on, such as records that are gone from Kafka.
+    From then on our sink refuses to write them, also one that still runs: what it has read and not
+    stored is read by the job. Until the job's first commit, the script can be made again. SinkError
+    if the catalog is one that Flink cannot share, if the job has written already, and for whatever
+    keeps the sink itself from going on, such as records that are gone from Kafka.
     """
     lakehouse = settings.lakehouse
     values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
     with open_catalog(settings, writable=True) as catalog, explained(settings):
         assert catalog is not None  # it is created where it is writable
         apply_changes(catalog, lakehouse, {})
+        settled: list[tuple[Table, Position]] = []
         for one in TABLES:
-            ledger = Ledger(catalog.load_table((lakehouse.namespace, one.name)))
+            table = catalog.load_table((lakehouse.namespace, one.name))
             columns = [column.name for column in one.columns]
             if one is DECISIONS:
-                values["features"] = _features(ledger.table)
+                values["features"] = _features(table)
                 columns += [FEATURES] if values["features"] else []
             values[f"{one.name}_columns"] = ", ".join(f"`{name}`" for name in columns)
-            values[f"{one.name}_topic"] = _topic(settings, _settle(settings, one, ledger))
+            position = _settle(settings, one, table)
+            values[f"{one.name}_topic"] = _topic(settings, position)
+            settled.append((table, position))
+        for table, position in settled:
+            pass_to_flink(table, position)
     text = resources.files(__package__).joinpath("hand_over.sql").read_text()
-    return Template(text).substitute(values)
+    return _TIME_OF.sub(_TIME, Template(text).substitute(values))
 
 
 def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
@@ -96,19 +111,18 @@ def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
     return options
 
 
-def _settle(settings: Settings, table: LakeTable, ledger: Ledger) -> Position:
-    """The position of a table, checked against Kafka; one that had none has it from now on."""
-    topic = getattr(settings.kafka.topics(), table.name).name
+def _settle(settings: Settings, declared: LakeTable, table: Table) -> Position:
+    """Where a table ends, checked against Kafka."""
+    if has_rows_of_flink(table):
+        raise refuse(table)
+    stored = restore(table)
+    topic = getattr(settings.kafka.topics(), declared.name).name
     source = Source(settings.kafka, topic=topic, group=name_group(settings))
     try:
-        source.start(ledger.position)
-        stored = ledger.position
-        position = source.position(dead_letters=0 if stored is None else stored.dead_letters)
+        source.start(stored)
+        return source.position(dead_letters=0 if stored is None else stored.dead_letters)
     finally:
         source.close()
-    if stored is None:
-        ledger.commit([], position)
-    return position
 
 
 def _secret(name: str) -> str:

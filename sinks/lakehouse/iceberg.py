@@ -15,6 +15,9 @@ Kept here, and pinned by a contract test, because any version of pyiceberg may c
 
 from __future__ import annotations
 
+import logging
+from contextlib import ExitStack
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pyiceberg.exceptions import (
@@ -23,6 +26,7 @@ from pyiceberg.exceptions import (
     RESTError,
     ValidationException,
 )
+from pyiceberg.io import FileIO, InputFile, OutputFile
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import ancestors_of
@@ -32,7 +36,7 @@ from requests.adapters import HTTPAdapter
 from sqlalchemy.exc import SQLAlchemyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pyarrow as pa
     from pyiceberg.catalog.rest import RestCatalog
@@ -43,6 +47,8 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableUpdate
     from requests import Response
 
+_LOG = logging.getLogger(__name__)
+NO_PROPERTIES: Mapping[str, str | None] = MappingProxyType({})
 _RETRIES = "commit.retry.num-retries"
 REFUSED = (CommitFailedException, ValidationException)
 """A commit that met another one."""
@@ -51,16 +57,62 @@ UNSURE = (*REFUSED, CommitStateUnknownException, RESTError, SQLAlchemyError, OSE
 
 
 def write_files(table: Table, rows: pa.Table) -> list[DataFile]:
-    """Write ``rows`` as data files, one or more for each partition; nobody sees them yet."""
+    """Write ``rows`` as data files, one or more for each partition; nobody sees them yet.
+
+    Where that fails, as on a full disk, what was written of them is deleted.
+    """
     if rows.num_rows == 0:
         return []
-    return list(_dataframe_to_data_files(table_metadata=table.metadata, df=rows, io=table.io))
+    io = _NotingIO(table.io)
+    with ExitStack() as undo:
+        undo.callback(io.stop)
+        files = list(_dataframe_to_data_files(table_metadata=table.metadata, df=rows, io=io))
+        undo.pop_all()
+    return files
 
 
-def delete_files(table: Table, files: Iterable[DataFile]) -> None:
-    """Delete data files that no commit refers to."""
-    for file in files:
-        table.io.delete(file.file_path)
+def delete_files(table: Table, paths: Iterable[str]) -> None:
+    """Delete files that no commit refers to, as far as that is possible: the sweep takes others."""
+    for path in paths:
+        _delete(table.io, path)
+
+
+def _delete(io: FileIO, path: str) -> None:
+    try:
+        io.delete(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        _LOG.warning("event=file_left path=%s reason=%r", path, str(error))
+
+
+class _NotingIO(FileIO):
+    """The table's files, with a note of each that is begun."""
+
+    def __init__(self, io: FileIO) -> None:
+        super().__init__(io.properties)
+        self._io = io
+        self._begun: list[str] = []
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Begin no file any more, and delete those that were."""
+        self._is_stopped = True
+        for path in self._begun:
+            _delete(self._io, path)
+
+    def new_output(self, location: str) -> OutputFile:
+        if self._is_stopped:
+            msg = "another file of this batch could not be written"
+            raise OSError(msg)
+        self._begun.append(location)
+        return self._io.new_output(location)
+
+    def new_input(self, location: str) -> InputFile:
+        return self._io.new_input(location)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        self._io.delete(location)
 
 
 class _ThriftyTransaction(Transaction):
@@ -85,8 +137,9 @@ class _ThriftyTransaction(Transaction):
 class PreparedSnapshot:
     """One commit of written files, with what it takes away, a summary and a tag; use it once.
 
-    ``snapshot_id`` is known before, so that one can look for it after a commit whose answer is
-    missing. ValidationException if a file of ``remove`` is no longer in the table.
+    ``properties`` of the table are set in the same commit; None takes one away. ``snapshot_id`` is
+    known before, so that one can look for it after a commit whose answer is missing.
+    ValidationException if a file of ``remove`` is no longer in the table.
     """
 
     def __init__(
@@ -97,24 +150,38 @@ class PreparedSnapshot:
         remove: Iterable[DataFile] = (),
         summary: dict[str, str],
         tag: str | None = None,
+        properties: Mapping[str, str | None] = NO_PROPERTIES,
     ) -> None:
         self._transaction = _ThriftyTransaction(table)
         update = self._transaction.update_snapshot(snapshot_properties=summary)
         gone = tuple(remove)
         self._producer = update.overwrite() if gone else update.merge_append()
         self.snapshot_id = self._producer.snapshot_id
-        with self._producer as producer:
-            for file in gone:
-                producer.delete_data_file(file)
-            for file in add:
-                producer.append_data_file(file)
+        with ExitStack() as undo:
+            undo.callback(self.discard)
+            with self._producer as producer:
+                for file in gone:
+                    producer.delete_data_file(file)
+                for file in add:
+                    producer.append_data_file(file)
+            undo.pop_all()
         if tag is not None:
             with ManageSnapshots(self._transaction) as snapshots:
                 snapshots.create_tag(self.snapshot_id, tag)
+        self._set(properties)
         # In memory only: as a property of the table it would also switch off others' retries.
         table.metadata.properties[_RETRIES] = "0"
         # Without producers there is nothing to try again, and nothing to clean up after a failure.
         self._transaction._snapshot_producers.clear()
+
+    def _set(self, properties: Mapping[str, str | None]) -> None:
+        wanted = {name: value for name, value in properties.items() if value is not None}
+        if wanted:
+            self._transaction.set_properties(wanted)
+        known = self._transaction.table_metadata.properties
+        gone = [name for name, value in properties.items() if value is None and name in known]
+        if gone:
+            self._transaction.remove_properties(*gone)
 
     def commit(self) -> None:
         """Try once. CommitFailedException, and anything that leaves it open whether it landed."""

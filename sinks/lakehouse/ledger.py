@@ -2,18 +2,19 @@
 
 For each commit, in this order:
 
-1. the rows become data files, once;
-2. the table as we know it is still at the position we started from; if not, somebody else has moved
-   it, our files are deleted and SinkError ends this writer. Then one commit of files, position and
-   tag, which lands only on this very state of the table: never with automatic retries;
-3. where it fails or its answer is lost, the table is read again: one of our snapshots is there, or
-   2 is repeated with the same files. A commit whose answer was lost may land at any later moment,
-   so nothing it refers to is ever deleted.
+1. where an earlier call ended without an answer, the table is read again: if one of our snapshots
+   is there, that was all;
+2. the rows become data files, once;
+3. the table as we know it is still at the position we started from, and it is still our turn to
+   write it; if not, SinkError ends this writer. Then one commit of files, position and tag, which
+   lands only on this very state of the table: never with automatic retries;
+4. where it fails or its answer is lost, the table is read again: one of our snapshots is there, or
+   3 is repeated with the same files.
 
-The check in 2 stands before every attempt because each look at the table may bring in the commit of
-another writer.
-
-A crash between 1 and 2 leaves files that nobody refers to; maintenance sweeps them.
+The check in 3 stands before every attempt because each look at the table may bring in the commit of
+another writer. What was written and is known not to be part of the table is deleted. A commit whose
+answer was lost may land at any later moment, so nothing it refers to is: it is left to the sweep,
+as are the files of a crash between 2 and 3.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ from sinks.lakehouse.iceberg import (
     walk_back,
     write_files,
 )
-from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, is_handed_over, restore
+from sinks.lakehouse.position import SUMMARY_KEY, TAG, Position, restore
 from sinks.lakehouse.refusals import first_line
-from sinks.lakehouse.shaping import shape
+from sinks.lakehouse.shaping import refuse_misfit, shape
+from sinks.lakehouse.writer import is_handed_over, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,59 +60,72 @@ class Ledger:
         """SinkError if a Flink job has taken the table over: its position is no longer its end."""
         self.table = table
         self.position = restore(table)
+        self._tried: set[int] = set()
+        """Snapshots of ours that may be in the table, or come into it yet."""
         if is_handed_over(table):
-            msg = (
-                f"table {self._name} is written by a Flink job. Stop that job, then run "
-                "`fraudlake sink take-back` to go on from where it ended"
-            )
-            raise SinkError(msg)
+            raise refuse(table)
+
+    def check(self, blocks: Sequence[pa.Table]) -> None:
+        """TransientError if the table cannot hold the rows yet, SinkError if it cannot at all.
+
+        The table is read again before it is refused: it may have grown meanwhile.
+        """
+        with self._kept():
+            try:
+                self._refuse_misfits(blocks)
+            except TransientError:
+                self._refresh()
+                self._refuse_misfits(blocks)
 
     def commit(self, blocks: Sequence[pa.Table], position: Position) -> None:
         """Append the rows of ``blocks`` and move to ``position``, both or neither.
 
         SinkError if another writer moved the table meanwhile, or another tool dropped it or made it
-        unfit; TransientError if the catalog or the warehouse cannot be used, after which a new
-        ledger finds out what is stored.
+        unfit; TransientError if the catalog or the warehouse cannot be used, after which the same
+        rows and position can be given again, or a new ledger finds out what is stored.
         """
-        try:
-            self._commit(blocks, position)
-        except NoSuchTableError as error:
-            msg = (
-                f"table {self._name} was dropped while the sink wrote to it. A new start creates "
-                "it and fills it from the oldest record that Kafka still has"
-            )
-            raise SinkError(msg) from error
+        self._refuse_lost_partitions(position)
+        with self._kept():
+            # 1.
+            if not (self._tried and self._has_landed()):
+                # 2.
+                files = self._write(blocks, topic=position.topic)
+                is_stored = False
+                try:
+                    self._land(files, position)
+                    is_stored = True
+                finally:
+                    if not is_stored and not self._tried:
+                        delete_files(self.table, [file.file_path for file in files])
+        self._tried.clear()
+        self.position = position
 
-    def _commit(self, blocks: Sequence[pa.Table], position: Position) -> None:
-        # 1.
-        files = self._write(blocks, topic=position.topic)
-        tried: set[int] = set()
-        is_open = False
+    def _land(self, files: Sequence[DataFile], position: Position) -> None:
         for attempt in range(ATTEMPTS):
-            # 2.
-            self._check_fence(() if is_open else files)
+            # 3.
+            self._check_fence()
             snapshot = self._prepare(files, position)
-            tried.add(snapshot.snapshot_id)
+            self._tried.add(snapshot.snapshot_id)
             try:
                 snapshot.commit()
             except UNSURE as error:
                 _LOG.warning("event=commit_open table=%s reason=%r", self._name, str(error))
                 is_refused = isinstance(error, REFUSED)
             else:
-                self.position = position
                 return
-            # 3.
+            # 4.
             time.sleep(PAUSE_SECONDS * min(attempt, 5))
-            self._refresh()
-            if any(one.snapshot_id in tried for one in walk_back(self.table)):
-                self.position = position
+            if self._has_landed():
                 return
             if is_refused:
+                self._tried.remove(snapshot.snapshot_id)
                 snapshot.discard()
-            else:
-                is_open = True
         msg = f"table {self._name} took no commit in {ATTEMPTS} attempts"
         raise TransientError(msg)
+
+    def _has_landed(self) -> bool:
+        self._refresh()
+        return any(one.snapshot_id in self._tried for one in walk_back(self.table))
 
     def _write(self, blocks: Sequence[pa.Table], *, topic: str) -> list[DataFile]:
         shaped = [shape(block, self.table, topic=topic) for block in blocks]
@@ -123,6 +138,18 @@ class Ledger:
         summary = {SUMMARY_KEY: position.to_json()}
         with self._warehouse():
             return PreparedSnapshot(self.table, add=files, summary=summary, tag=TAG)
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Within the block, a table that is gone is said."""
+        try:
+            yield
+        except NoSuchTableError as error:
+            msg = (
+                f"table {self._name} was dropped while the sink wrote to it. A new start creates "
+                "it and fills it from the oldest record that Kafka still has"
+            )
+            raise SinkError(msg) from error
 
     @contextmanager
     def _warehouse(self) -> Iterator[None]:
@@ -140,18 +167,35 @@ class Ledger:
             msg = f"the catalog of table {self._name} does not answer: {first_line(str(error))}"
             raise TransientError(msg) from error
 
-    def _check_fence(self, files: Sequence[DataFile]) -> None:
-        """SinkError, and ``files`` deleted, if the table is not where we left it."""
+    def _refuse_misfits(self, blocks: Sequence[pa.Table]) -> None:
+        for block in blocks:
+            refuse_misfit(block.schema, self.table)
+
+    def _check_fence(self) -> None:
+        """SinkError if the table is not where we left it, or if it is not our turn to write."""
+        if is_handed_over(self.table):
+            raise refuse(self.table)
         found = restore(self.table)
-        if found == self.position:
+        if found != self.position:
+            msg = (
+                f"another writer has moved table {self._name}: it is at {_show(found)}, this sink "
+                f"knew {_show(self.position)}. Run one lakehouse sink for each namespace; the "
+                "other one may still be running"
+            )
+            raise SinkError(msg)
+
+    def _refuse_lost_partitions(self, position: Position) -> None:
+        """A topic never loses partitions: one that is forgotten would begin anew, and twice."""
+        known = self.position
+        if known is None or known.topic_id != position.topic_id:
             return
-        delete_files(self.table, files)
-        msg = (
-            f"another writer has moved table {self._name}: it is at {_show(found)}, this sink knew "
-            f"{_show(self.position)}. Run one lakehouse sink for each namespace; the other one may "
-            "still be running"
-        )
-        raise SinkError(msg)
+        lost = sorted(known.next_offsets.keys() - position.next_offsets.keys())
+        if lost:
+            msg = (
+                f"table {self._name} has records of partitions {lost} of topic {position.topic}, "
+                "which the sink has lost sight of: start it again"
+            )
+            raise SinkError(msg)
 
     @property
     def _name(self) -> str:

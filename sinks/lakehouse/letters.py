@@ -29,10 +29,13 @@ class Letters:
     def __init__(self, producer: Producer, *, topic: str) -> None:
         self._producer = producer
         self._topic = topic
-        self._faults: list[str] = []
+        self._open: dict[str, DeadLetter] = {}
+        """By place: letters of which the broker has not said that it has them."""
+        self._failed: dict[str, str] = {}
+        """Those of which it said that it has not, and why."""
 
     def write(self, refused: Iterable[Refused], *, source_topic: str, now_ms: int) -> None:
-        """Hand over a letter for each record; TransientError if the way is blocked."""
+        """Hand over a letter for each record. ``confirm`` says whether they arrived."""
         reasons: dict[str, int] = {}
         first: str | None = None
         for one in refused:
@@ -49,44 +52,59 @@ class Letters:
             place = f"{letter.topic}-{letter.partition}-{letter.offset}"
             reasons[letter.reason] = reasons.get(letter.reason, 0) + 1
             first = place if first is None else first
-            try:
-                self._produce(place, letter)
-            except (BufferError, KafkaException) as error:
-                self._faults.append(str(error))
+            self._open[place] = letter
+            self._send(place, letter)
         if reasons:
             _LOG.warning("event=dead_letters first=%s reasons=%s", first, reasons)
 
     def confirm(self) -> None:
-        """Wait until the broker has all letters; TransientError when it does not take them."""
-        unconfirmed = self._producer.flush(FLUSH_SECONDS)
-        faults, self._faults = self._faults, []
-        if faults or unconfirmed:
-            reason = faults[0] if faults else f"{unconfirmed} unconfirmed"
+        """Wait until the broker has all letters.
+
+        TransientError when it does not take them. Those that it refused are sent again by the next
+        call; those that are still on their way are not.
+        """
+        for place in list(self._failed):
+            self._send(place, self._open[place])
+        self._producer.flush(FLUSH_SECONDS)
+        if self._open:
+            reason = next(iter(self._failed.values()), f"{len(self._open)} unconfirmed")
             msg = f"dead letters could not be written to {self._topic}: {reason}"
             raise TransientError(msg)
 
+    def _send(self, place: str, letter: DeadLetter) -> None:
+        self._failed.pop(place, None)
+        try:
+            try:
+                self._produce(place, letter)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                self._produce(place, _without_original(letter))
+        except (BufferError, KafkaException) as error:
+            self._failed[place] = str(error)
+
     def _produce(self, place: str, letter: DeadLetter) -> None:
         value = encode_dead_letter(letter)
+
+        def hand_over() -> None:
+            self._producer.produce(self._topic, key=place.encode(), value=value, on_delivery=settle)
+
+        def settle(error: KafkaError | None, _message: Message) -> None:
+            if error is None:
+                self._open.pop(place, None)
+            else:
+                self._failed[place] = error.str()
+
         try:
-            self._send(place, value)
+            hand_over()
         except BufferError:
             self._producer.flush(FLUSH_SECONDS)
-            self._send(place, value)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.MSG_SIZE_TOO_LARGE:
-                raise
-            # In base64 it is a third larger than it was, and the broker's limit is the same.
-            size = 0 if letter.original is None else len(letter.original)
-            detail = f"{letter.detail}. Its {size} bytes are too many for a letter: read it there"
-            short = dataclasses.replace(letter, original=None, detail=detail)
-            self._send(place, encode_dead_letter(short))
-
-    def _send(self, place: str, value: bytes) -> None:
-        self._producer.produce(
-            self._topic, key=place.encode(), value=value, on_delivery=self._confirm_one
-        )
+            hand_over()
         self._producer.poll(0)
 
-    def _confirm_one(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._faults.append(error.str())
+
+def _without_original(letter: DeadLetter) -> DeadLetter:
+    # In base64 it is a third larger than it was, and the broker's limit is the same.
+    size = 0 if letter.original is None else len(letter.original)
+    detail = f"{letter.detail}. Its {size} bytes are too many for a letter: read it there"
+    return dataclasses.replace(letter, original=None, detail=detail)

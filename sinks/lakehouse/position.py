@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 SUMMARY_KEY = "fraudlake.sink.position"
 TAG = "fraudlake-sink"
-_FLINK_KEY = "flink.max-committed-checkpoint-id"
-"""Iceberg's Flink sink writes it into the summary of each of its commits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +91,6 @@ def restore(table: Table) -> Position | None:
         )
         raise SinkError(msg)
     return None
-
-
-def is_handed_over(table: Table) -> bool:
-    """True if a Flink job has written to the table since our newest position."""
-    for snapshot in walk_back(table):
-        if read_position(snapshot) is not None:
-            return False
-        if snapshot.summary is not None and _FLINK_KEY in snapshot.summary.additional_properties:
-            return True
-    return False
 
 
 def read_position(snapshot: Snapshot) -> Position | None:

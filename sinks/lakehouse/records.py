@@ -70,5 +70,6 @@ class Decoded:
 
     @property
     def size_bytes(self) -> int:
-        """What the rows take in memory."""
-        return sum(block.nbytes for block in self.rows)
+        """What rows and refused records take in memory."""
+        rows: int = sum(block.nbytes for block in self.rows)
+        return rows + sum(0 if one.value is None else len(one.value) for one in self.refused)

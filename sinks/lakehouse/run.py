@@ -5,8 +5,9 @@ nothing, and one loop means one thing at a time: one writer of the catalog, one 
 memory, one place where the process can die. A table waits for another one's commit, well under a
 second as a rule.
 
-What is lost on the way (Kafka, the catalog, the warehouse being away) ends the session: the next
-one asks the tables where they are, so nothing can be repeated or left out.
+What a table has to wait for (Kafka, the catalog, the warehouse being away, a feature that it lacks)
+keeps only its own lane waiting (``lane.py``). What was read and cannot be relied on is dropped: the
+table says where to read again, so nothing can be repeated or left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from pipelines.errors import TransientError
 from pipelines.kafka import connect_producer, create_topics
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.decisions import DecisionDecoder
+from sinks.lakehouse.lane import Backoff, Lane
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.letters import Letters
 from sinks.lakehouse.loader import Cadence, Loader
@@ -42,8 +45,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 GROW_SECONDS = 30.0
-LONGEST_WAIT_SECONDS = 15.0
-STEADY_SECONDS = 60.0
 
 
 def run(
@@ -57,30 +58,33 @@ def run(
 
     On ``stop`` what was read is committed. Kafka, the catalog or the warehouse being away is waited
     out, and logged. ``accept_gap`` lets the sink start where records are missing from Kafka.
-    ``on_session`` is told when everything answers, and when that has ended.
+    ``on_session`` is told when all three tables are served, and when that has ended.
     """
+    clock = time.monotonic
     rng = Random()
-    lost = 0
+    backoff = Backoff(rng, clock)
     while not stop.is_set():
-        began = time.monotonic()
         try:
-            with _open_session(settings, accept_gap=accept_gap) as loaders:
-                accept_gap = False  # it was meant for what is missing now
-                on_session(True)
-                try:
-                    _serve(loaders, stop=stop)
-                finally:
-                    on_session(False)
+            with _open_lanes(
+                settings, accept_gap=accept_gap, stop=stop, rng=rng, clock=clock
+            ) as lanes:
+                _serve(lanes, stop=stop, on_session=on_session)
         except TransientError as error:
-            lost = 0 if time.monotonic() - began > STEADY_SECONDS else lost + 1
-            seconds = min(LONGEST_WAIT_SECONDS, 0.5 * 2.0 ** min(lost, 10)) * rng.uniform(0.5, 1)
-            _LOG.warning("event=session_lost wait_s=%.1f reason=%r", seconds, str(error))
+            seconds = backoff.next_seconds()
+            _LOG.warning("event=not_started wait_s=%.1f reason=%r", seconds, str(error))
             stop.wait(seconds)
 
 
 @contextmanager
-def _open_session(settings: Settings, *, accept_gap: bool) -> Iterator[list[Loader]]:
-    """One set of clients, and a loader for each table at the place where its table ends."""
+def _open_lanes(
+    settings: Settings,
+    *,
+    accept_gap: bool,
+    stop: threading.Event,
+    rng: Random,
+    clock: Callable[[], float],
+) -> Iterator[list[Lane]]:
+    """What the tables share, and a lane for each."""
     topics = settings.kafka.topics()
     create_topics(settings.kafka, (topics.decisions, topics.labels, topics.dead_letters))
     with ExitStack() as opened:
@@ -89,37 +93,53 @@ def _open_session(settings: Settings, *, accept_gap: bool) -> Iterator[list[Load
         decoder = DecisionDecoder()
         opened.callback(decoder.close)
         letters = Letters(connect_producer(settings.kafka), topic=topics.dead_letters.name)
-        loaders = [
-            _open_loader(
-                settings,
-                table,
-                catalog=catalog,
-                letters=letters,
-                decode=decoder.decode if table is DECISIONS else _decode_slowly(table),
+        lanes = [
+            Lane(
+                table.name,
+                open_loader=partial(
+                    _open_loader,
+                    settings,
+                    table,
+                    catalog=catalog,
+                    letters=letters,
+                    decode=decoder.decode if table is DECISIONS else _decode_slowly(table),
+                ),
                 accept_gap=accept_gap,
-                opened=opened,
+                stop=stop,
+                backoff=Backoff(rng, clock),
+                clock=clock,
             )
             for table in TABLES
         ]
+        for lane in lanes:
+            opened.callback(lane.close)
         _LOG.info("event=started namespace=%s", settings.lakehouse.namespace)
-        yield loaders
+        yield lanes
         _LOG.info("event=stopped namespace=%s", settings.lakehouse.namespace)
 
 
-def _serve(loaders: list[Loader], *, stop: threading.Event) -> None:
+def _serve(lanes: list[Lane], *, stop: threading.Event, on_session: Callable[[bool], None]) -> None:
     """Load until told to stop; then commit what was read."""
     grown = time.monotonic()
     wait = 0.0
-    while not stop.is_set():
-        count = sum(loader.step(seconds=wait) for loader in loaders)
-        # Wait only when nobody had anything, so that an idle topic never slows a busy one.
-        wait = POLL_SECONDS / len(loaders) if count == 0 else 0.0
-        if time.monotonic() - grown > GROW_SECONDS:
-            for loader in loaders:
-                loader.grow()
-            grown = time.monotonic()
-    for loader in loaders:
-        loader.finish()
+    is_well = False
+    try:
+        while not stop.is_set():
+            count = sum(lane.step(seconds=wait) for lane in lanes)
+            # Wait only when nobody had anything, so that an idle topic never slows a busy one.
+            wait = POLL_SECONDS / len(lanes) if count == 0 else 0.0
+            if is_well != all(lane.is_well for lane in lanes):
+                is_well = not is_well
+                on_session(is_well)
+            if time.monotonic() - grown > GROW_SECONDS:
+                for lane in lanes:
+                    lane.grow()
+                grown = time.monotonic()
+        for lane in lanes:
+            lane.finish()
+    finally:
+        if is_well:
+            on_session(False)
 
 
 def _open_loader(
@@ -129,8 +149,8 @@ def _open_loader(
     catalog: Catalog,
     letters: Letters,
     decode: Callable[[Records], Decoded],
-    accept_gap: bool,
     opened: ExitStack,
+    accept_gap: bool,
 ) -> Loader:
     with explained(settings):
         ledger = Ledger(create_table(catalog, settings.lakehouse, table))

@@ -24,12 +24,11 @@ if TYPE_CHECKING:
 def shape(block: pa.Table, table: Table, *, topic: str) -> pa.Table:
     """``block`` with the table's own columns and features, in its order; NULL where it has none.
 
-    TransientError if the table is not there yet where the rows are: it can be brought up meanwhile.
-    SinkError if it wants a column that no row has.
+    Raises what ``refuse_misfit`` does.
     """
+    refuse_misfit(block.schema, table)
     schema = schema_to_pyarrow(table.schema(), include_field_ids=False)
     names = feature_names(table.schema())
-    _refuse_more(block, table, schema, names)
     columns = []
     for field in schema:
         if field.name == FEATURES:
@@ -38,20 +37,21 @@ def shape(block: pa.Table, table: Table, *, topic: str) -> pa.Table:
             columns.append(pa.repeat(pa.scalar(topic, field.type), block.num_rows))
         elif field.name in block.column_names:
             columns.append(block.column(field.name).combine_chunks().cast(field.type))
-        elif field.nullable:
-            columns.append(pa.nulls(block.num_rows, field.type))
         else:
-            msg = (
-                f"table {'.'.join(table.name())} wants a value for column {field.name}, which no "
-                "row has: another tool has added it. Make it optional, or drop it"
-            )
-            raise SinkError(msg)
+            columns.append(pa.nulls(block.num_rows, field.type))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _refuse_more(block: pa.Table, table: Table, schema: pa.Schema, names: Sequence[str]) -> None:
-    columns = [name for name in block.column_names if name not in {*schema.names, FEATURES}]
-    features = [name for name in _features_of(block) if name not in names]
+def refuse_misfit(given: pa.Schema, table: Table) -> None:
+    """Raise if the table cannot hold rows with the columns ``given``.
+
+    TransientError if it is not there yet where the rows are: it can be brought up meanwhile.
+    SinkError if it wants a column that no row has.
+    """
+    schema = schema_to_pyarrow(table.schema(), include_field_ids=False)
+    known = feature_names(table.schema())
+    columns = [name for name in given.names if name not in {*schema.names, FEATURES}]
+    features = [name for name in _features_of(given) if name not in known]
     if columns or features:
         more = [*columns, *(f"{FEATURES}.{name}" for name in features)]
         options = "".join(f" --feature {name}" for name in features)
@@ -60,16 +60,23 @@ def _refuse_more(block: pa.Table, table: Table, schema: pa.Schema, names: Sequen
             f"Nothing is stored until it does: `fraudlake lake apply{options}`"
         )
         raise TransientError(msg)
+    for field in schema:
+        if not field.nullable and field.name not in {*given.names, KAFKA_TOPIC, FEATURES}:
+            msg = (
+                f"table {'.'.join(table.name())} wants a value for column {field.name}, which no "
+                "row has: another tool has added it. Make it optional, or drop it"
+            )
+            raise SinkError(msg)
 
 
-def _features_of(block: pa.Table) -> list[str]:
-    if FEATURES not in block.column_names:
+def _features_of(given: pa.Schema) -> list[str]:
+    if FEATURES not in given.names:
         return []
-    return [field.name for field in block.schema.field(FEATURES).type]
+    return [field.name for field in given.field(FEATURES).type]
 
 
 def _shape_features(block: pa.Table, names: Sequence[str]) -> pa.StructArray:
-    given = _features_of(block)
+    given = _features_of(block.schema)
     missing = pa.nulls(block.num_rows, pa.float64())
     if given:
         struct = block.column(FEATURES).combine_chunks()

@@ -11,9 +11,16 @@ offsets for lag tools only; the sink never reads them.
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
 
 from pipelines.errors import SinkError, TransientError
 from pipelines.kafka import (
@@ -26,12 +33,18 @@ from pipelines.kafka import (
 from sinks.lakehouse.position import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipelines.settings import KafkaSettings, Settings
     from sinks.lakehouse.records import Records
 
 _LOG = logging.getLogger(__name__)
 # Bounds what waits in memory, whatever the number of partitions and the size of records.
 QUEUE_KBYTES = 32_768
+LARGEST_RECORD = 1_048_576
+"""As large as a record is until its like has been seen."""
+SLICE = 500
+"""Records asked for at once: the fastest."""
 
 
 def name_group(settings: Settings) -> str:
@@ -70,6 +83,15 @@ class Source:
         if stored is not None and not self._is_same_topic(stored):
             wanted = {}
             stored = None
+        unseen = sorted(wanted.keys() - held.keys())
+        if unseen:
+            # A topic never loses partitions: the broker's answer is incomplete.
+            msg = (
+                f"Kafka shows no partitions {unseen} of {self._topic}, of which the table has "
+                "records"
+            )
+            raise TransientError(msg)
+        self._next = {}
         for partition, range_ in held.items():
             start = wanted.get(partition, range_.start if stored is None else 0)
             if range_.start <= start <= range_.end:
@@ -78,47 +100,44 @@ class Source:
                 self._next[partition] = self._bridge(partition, start, range_.start, range_.end)
         self._assign()
 
-    def grow(self) -> None:
-        """Take in partitions that were added to the topic, from their first record."""
-        if self._identify() != (self._cluster_id, self._topic_id):
+    def verify(self) -> None:
+        """TransientError if what was read may be of another topic than the one it began with.
+
+        Ask before the position is stored: a topic that was deleted and created again meanwhile has
+        other records under the same offsets.
+        """
+        if self._identify_topic() != self._topic_id:
             msg = f"topic {self._topic} was deleted and created again while the sink was reading it"
             raise TransientError(msg)  # the next start compares it with what the table knows
+
+    def grow(self) -> None:
+        """Take in partitions that were added to the topic, from their first record."""
+        self.verify()
         added = self._held().keys() - self._next.keys()
         if added:
             _LOG.info("event=partitions_added topic=%s partitions=%s", self._topic, sorted(added))
             self._next.update(dict.fromkeys(added, 0))
             self._assign()
 
-    def read(self, records: Records, *, count: int, seconds: float) -> int:
-        """Add up to ``count`` records to ``records`` after at most ``seconds``.
+    def read(self, records: Records, *, count: int, size: int, seconds: float) -> int:
+        """Add up to ``count`` records, or ``size`` bytes, to ``records`` after ``seconds`` at most.
 
-        How many came, transactions' end marks that moved the position included.
+        How many came, transactions' end marks that moved the position included. Only where records
+        become larger all of a sudden, more than ``size`` may come: what the client had at hand.
         """
         moved = 0
-        try:
-            messages = self._consumer.consume(count, seconds)
-        except KafkaException as error:
-            msg = f"Kafka: {error.args[0].str()}"
-            raise TransientError(msg) from error
-        for message in messages:
-            # Both are there in every message that a consumer hands out, errors included.
-            partition = cast("int", message.partition())
-            offset = cast("int", message.offset())
-            fault = message.error()
-            if fault is None:
-                records.add(
-                    value=message.value(),
-                    partition=partition,
-                    offset=offset,
-                    time_ms=message.timestamp()[1],
-                )
-                self._next[partition] = offset + 1
-                moved += 1
-            elif fault.code() == KafkaError._PARTITION_EOF:
-                moved += offset > self._next[partition]
-                self._next[partition] = max(self._next[partition], offset)
-            else:
-                self._fail(partition, fault)
+        wanted, most = len(records) + count, records.size_bytes + size
+        each = LARGEST_RECORD
+        while len(records) < wanted and records.size_bytes < most:
+            fitting = max(1, (most - records.size_bytes) // each)
+            known = len(records), records.size_bytes
+            messages = self._consume(min(SLICE, wanted - len(records), fitting), seconds)
+            if not messages:
+                break
+            moved += self._take(messages, records)
+            if len(records) > known[0]:
+                each = max(1, (records.size_bytes - known[1]) // (len(records) - known[0]))
+            seconds = 0.0  # what else is at hand
         return moved
 
     def position(self, *, dead_letters: int) -> Position:
@@ -144,6 +163,36 @@ class Source:
         """End the connections."""
         self._consumer.close()
 
+    def _consume(self, count: int, seconds: float) -> list[Message]:
+        try:
+            return self._consumer.consume(count, seconds)
+        except KafkaException as error:
+            msg = f"Kafka: {error.args[0].str()}"
+            raise TransientError(msg) from error
+
+    def _take(self, messages: list[Message], records: Records) -> int:
+        moved = 0
+        for message in messages:
+            # Both are there in every message that a consumer hands out, errors included.
+            partition = cast("int", message.partition())
+            offset = cast("int", message.offset())
+            fault = message.error()
+            if fault is None:
+                records.add(
+                    value=message.value(),
+                    partition=partition,
+                    offset=offset,
+                    time_ms=message.timestamp()[1],
+                )
+                self._next[partition] = offset + 1
+                moved += 1
+            elif fault.code() == KafkaError._PARTITION_EOF:
+                moved += offset > self._next[partition]
+                self._next[partition] = max(self._next[partition], offset)
+            else:
+                self._fail(partition, fault)
+        return moved
+
     def _assign(self) -> None:
         parts = [TopicPartition(self._topic, part, at) for part, at in self._next.items()]
         self._consumer.assign(parts)
@@ -156,17 +205,25 @@ class Source:
             raise TransientError(msg) from error
 
     def _identify(self) -> tuple[str, str]:
-        try:
+        with self._described():
             cluster = self._admin.describe_cluster(request_timeout=REQUEST_SECONDS)
+            cluster_id = cluster.result(REQUEST_SECONDS).cluster_id
+        return str(cluster_id), self._identify_topic()
+
+    def _identify_topic(self) -> str:
+        with self._described():
             topics = self._admin.describe_topics(
                 TopicCollection([self._topic]), request_timeout=REQUEST_SECONDS
             )
-            cluster_id = cluster.result(REQUEST_SECONDS).cluster_id
-            topic_id = topics[self._topic].result(REQUEST_SECONDS).topic_id
+            return str(topics[self._topic].result(REQUEST_SECONDS).topic_id)
+
+    @contextmanager
+    def _described(self) -> Iterator[None]:
+        try:
+            yield
         except (KafkaException, TimeoutError) as error:
             msg = f"topic {self._topic} cannot be described: {error}"
             raise TransientError(msg) from error
-        return str(cluster_id), str(topic_id)
 
     def _is_same_topic(self, stored: Position) -> bool:
         if (stored.cluster_id, stored.topic_id) == (self._cluster_id, self._topic_id):

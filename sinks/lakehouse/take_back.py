@@ -1,8 +1,7 @@
 """The sink's work taken back from a Flink job.
 
-From Flink's first commit on, our sink refuses to write, because the position it knows is no longer
-the end of the table. Where the job has ended is found out from the rows, which are a prefix of each
-partition as ours are, and stored as the position to go on from.
+From the hand-over on our sink refuses to write. Where the job has ended is found out from the rows,
+which are a prefix of each partition as ours are, and stored as the position to go on from.
 """
 
 from __future__ import annotations
@@ -11,23 +10,15 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyiceberg.exceptions import CommitFailedException
-
 from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.iceberg import PreparedSnapshot, walk_back
+from sinks.lakehouse.iceberg import walk_back
 from sinks.lakehouse.plan import quote
-from sinks.lakehouse.position import (
-    SUMMARY_KEY,
-    TAG,
-    Position,
-    is_handed_over,
-    read_position,
-    restore,
-)
+from sinks.lakehouse.position import TAG, Position, read_position, restore
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.tables import TABLES, TableName
+from sinks.lakehouse.writer import is_handed_over, pass_to_sink
 
 if TYPE_CHECKING:
     from pyiceberg.table import Table
@@ -36,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def take_back(settings: Settings) -> dict[TableName, Position]:
-    """The tables whose position was moved to where a Flink job has ended, and the positions.
+    """The tables that are the sink's again, and the positions at which a Flink job has ended.
 
     The job must have been stopped. SinkError if it still writes, or if a record is there twice.
     """
@@ -51,7 +42,7 @@ def take_back(settings: Settings) -> dict[TableName, Position]:
             position = restore(table)
             if position is not None and is_handed_over(table):
                 moved[one.name] = _read_end(settings, table, position)
-                _store(table, moved[one.name])
+                pass_to_sink(table, moved[one.name])
     return moved
 
 
@@ -116,15 +107,3 @@ def _count(
     with open_lake(settings, as_of=as_of) as lake:
         rows = lake.connection.execute(question, starts).fetchall()
     return {partition: _Rows(*counts) for partition, *counts in rows}
-
-
-def _store(table: Table, position: Position) -> None:
-    summary = {SUMMARY_KEY: position.to_json()}
-    snapshot = PreparedSnapshot(table, add=(), summary=summary, tag=TAG)
-    try:
-        snapshot.commit()
-    except CommitFailedException as error:
-        snapshot.discard()
-        name = ".".join(table.name())
-        msg = f"table {name} was written to just now. Stop the Flink job, then try again"
-        raise SinkError(msg) from error

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from pipelines.errors import SinkError
+from pipelines.errors import SinkError, TransientError
 from pipelines.settings import Settings
 from sinks.lakehouse import run as sink
 from sinks.lakehouse.iceberg import PreparedSnapshot
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sinks.lakehouse.position import Position
 
-DIES = 0.12
+DIES = 0.15
 """Before a commit, and as likely behind it."""
 HESITATES = 0.3
 LONGEST_PAUSE_S = 0.3
@@ -42,7 +42,7 @@ def main() -> None:
     kind, seed, log = sys.argv[1:]
     rng = Random(seed)
     if kind == "naive":
-        Ledger._commit = _append_as_by_default  # type: ignore[method-assign]
+        Ledger.commit = _append_as_by_default  # type: ignore[method-assign]
     else:
         _doom(rng, Path(log))
     settings = Settings.from_env()
@@ -66,6 +66,16 @@ def _doom(rng: Random, log: Path) -> None:
             _die(log, "killed behind")
 
     PreparedSnapshot.commit = commit  # type: ignore[method-assign]
+    fits = Ledger.check
+
+    def check(self: Ledger, blocks: Sequence[pa.Table]) -> None:
+        try:
+            fits(self, blocks)
+        except TransientError:
+            _note(log, "waited")
+            raise
+
+    Ledger.check = check  # type: ignore[method-assign]
 
 
 def _append_as_by_default(self: Ledger, blocks: Sequence[pa.Table], position: Position) -> None:

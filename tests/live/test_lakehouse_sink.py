@@ -17,11 +17,12 @@ import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 
 from fraudlake.lake_tables import apply_tables
-from pipelines.errors import SinkError
+from pipelines.errors import SinkError, TransientError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.progress import read_progress
+from sinks.lakehouse.records import Records
 from sinks.lakehouse.source import Source, name_group
 
 if TYPE_CHECKING:
@@ -285,6 +286,51 @@ def test_a_topic_that_was_deleted_and_created_again_is_refused(
     accepting.start(stored)
     assert at_end(accepting).next_offsets == {0: 0, 1: 0, 2: 0, 3: 0}
     assert at_end(accepting).topic_id != stored.topic_id
+
+
+def test_records_of_a_topic_that_is_created_again_while_it_is_read_are_not_stored(
+    lake: Settings, opened: Callable[..., Source]
+) -> None:
+    """They stand at offsets at which the old topic, whose name the position has, had others."""
+    topic = fill_labels(lake)
+    source, records = opened(), Records()
+    source.start(None)
+    await_true(lambda: read_into(records, source) == 10, "the old records")
+    source.verify()
+    recreate(lake, connect_admin(lake.kafka), topic)
+    fill_labels(lake)
+    fill_labels(lake)
+
+    with pytest.raises(TransientError, match="was deleted and created again while the sink"):
+        source.verify()
+
+
+def read_into(records: Records, source: Source) -> int:
+    source.read(records, count=100, size=1_000_000, seconds=0.2)
+    return len(records)
+
+
+def test_of_large_records_no_more_are_read_than_there_is_room_for(
+    lake: Settings, opened: Callable[..., Source]
+) -> None:
+    topic = lake.kafka.topics().labels.name
+    producer = Producer({"bootstrap.servers": lake.kafka.bootstrap_servers, "log_level": 0})
+    for at in range(48):
+        producer.produce(topic, value=bytes([at]) * 900_000, partition=0)
+        producer.flush(30)
+    source = opened()
+    source.start(None)
+    found: list[bytes | None] = []
+
+    def read_a_block() -> int:
+        records = Records()
+        source.read(records, count=10_000, size=4_000_000, seconds=0.5)
+        assert records.size_bytes < 5_000_000
+        found.extend(records.values)
+        return len(found)
+
+    await_true(lambda: read_a_block() == 48, "all of them")
+    assert found == [bytes([at]) * 900_000 for at in range(48)]
 
 
 def test_records_that_were_deleted_before_they_were_stored_are_missed(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
+from secrets import randbelow
 from typing import Any
 
 import pytest
+from decision_mutations import mutations, random_mutations
 
 from sinks.lakehouse import decisions as module
 from sinks.lakehouse.decisions import DecisionDecoder
@@ -20,7 +23,7 @@ Build = Callable[..., bytes]
 Collect = Callable[..., Records]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def decoder() -> Iterator[DecisionDecoder]:
     opened = DecisionDecoder()
     yield opened
@@ -320,3 +323,70 @@ def test_the_fast_way_says_what_the_strict_way_says(
     assert len(rows_of(fast)) == 210
     # The large amounts, and those at a rounding edge in the base currency, are left to the other.
     assert fast.rows[0].num_rows >= 120
+
+
+MUTATIONS = mutations()
+
+
+def test_the_fast_way_takes_nothing_that_the_strict_way_refuses_and_changes_nothing(
+    decoder: DecisionDecoder, decision: Build, records: Collect
+) -> None:
+    """Those that are not UTF-8 come alone, because they send their whole block the slow way."""
+    texts = {name: value for name, value in MUTATIONS.items() if is_text(value)}
+    odd = [records(decision(), value) for name, value in MUTATIONS.items() if name not in texts]
+    assert len(odd) == 3
+
+    for together in (*odd, records(decision(), *texts.values())):
+        assert_same(decoder, together, names=["good", *texts])
+
+
+def is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def test_random_damage_is_judged_alike_by_both_ways(
+    decoder: DecisionDecoder, decision: Build, records: Collect
+) -> None:
+    seed = randbelow(10**9)
+    print(f"seed {seed}")
+
+    assert_same(decoder, records(decision(), *random_mutations(Random(seed), 3000)))
+
+
+def assert_same(decoder: DecisionDecoder, together: Records, names: Sequence[str] = ()) -> None:
+    fast, strict = decoder.decode(together), decode_rows(DECISIONS, together)
+
+    def all_of(decoded: Decoded) -> dict[int, object]:
+        found: dict[int, object] = {row["kafka_offset"]: exactly(row) for row in rows_of(decoded)}
+        return found | {one.offset: (one.reason, one.detail) for one in decoded.refused}
+
+    one, other = all_of(fast), all_of(strict)
+    wrong = [at for at in range(len(together)) if one[at] != other[at]]
+    assert not wrong, [(names[at] if names else together.values[at], one[at]) for at in wrong]
+    assert (fast.row_count, len(fast.refused)) == (strict.row_count, len(strict.refused))
+
+
+def exactly(row: dict[str, Any]) -> dict[str, str]:
+    """Each value as it is written, so that -0.0 is not 0.0; features only where there are any."""
+    features = {k: v for k, v in (row.get("features") or {}).items() if v is not None}
+    return {name: repr(value) for name, value in {**row, "features": features}.items()}
+
+
+def test_records_for_which_duckdb_has_no_room_are_rows_all_the_same(
+    decoder: DecisionDecoder, decision: Build, records: Collect, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Half a million numbers in a megabyte take up a hundred times as much."""
+    numbers = ",".join(["1"] * 500_000)
+    wide = decision(json.dumps(module_transaction())[:-1] + f', "x": [{numbers}]}}')
+    together = records(decision(), *[wide] * 14, decision(), None)
+
+    decoded = decoder.decode(together)
+
+    assert "event=block_divided" in caplog.text
+    assert [row["kafka_offset"] for row in rows_of(decoded)] == list(range(16))
+    assert [one.offset for one in decoded.refused] == [16]
+    assert decoder.decode(records(decision())).row_count == 1  # it goes on as ever

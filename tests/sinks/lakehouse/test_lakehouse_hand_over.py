@@ -208,6 +208,82 @@ def test_while_a_flink_job_writes_the_sink_refuses_and_afterwards_goes_on_behind
     assert take_back(settings) == {}
 
 
+def test_a_sink_that_runs_while_it_is_handed_over_stores_nothing_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the job and the sink would store the same records."""
+    monkeypatch.setattr(module, "Source", QuietTopic)
+    store(settings, decision_blocks({"features": {"a": 1}}), 1)
+    with open_catalog(settings, writable=True) as catalog:
+        running = open_ledger(catalog)
+
+        hand_over(settings)
+        with pytest.raises(SinkError, match=r"fraud\.decisions is written by a Flink job"):
+            running.commit(decision_blocks({"features": {"a": 1}}, offset=1), at(2))
+
+    append_by_flink(settings, decision_blocks({"features": {"a": 1}}, offset=1))
+    assert offsets_in(settings) == [0, 1]
+
+
+def test_between_the_hand_over_and_the_first_commit_of_the_job_no_sink_starts(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "Source", QuietTopic)
+    store(settings, decision_blocks({"features": {"a": 1}}), 1)
+    script = hand_over(settings)
+
+    with pytest.raises(SinkError, match="take-back"):
+        store(settings, [], 1)
+    assert hand_over(settings) == script  # as long as no job has used it
+
+    append_by_flink(settings, decision_blocks({"features": {"a": 1}}, offset=1))
+    with pytest.raises(SinkError, match="Stop that job"):
+        hand_over(settings)
+
+
+def test_what_was_handed_over_and_never_used_can_be_taken_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "Source", QuietTopic)
+    store(settings, decision_blocks({"features": {"a": 1}}), 1)
+    hand_over(settings)
+
+    moved = take_back(settings)
+
+    assert {name: dict(one.next_offsets) for name, one in moved.items()} == {
+        "decisions": {0: 1, 1: 0},
+        "labels": {0: 0, 1: 0},
+        "dead_letters": {0: 0, 1: 0},
+    }
+    store(settings, decision_blocks({"features": {}}, offset=1), 2)
+    assert take_back(settings) == {}
+
+
+def test_a_sink_that_runs_is_found_by_the_hand_over_of_another_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stores between the look at its position and the mark: the script would be wrong."""
+    store(settings, decision_blocks({"features": {"a": 1}}), 1)
+    with open_catalog(settings, writable=True) as catalog:
+        running = open_ledger(catalog)
+
+        class BusyTopic(QuietTopic):
+            def close(self) -> None:
+                if self._topic == "decisions":
+                    running.commit(decision_blocks({"features": {"a": 1}}, offset=1), at(2))
+
+        monkeypatch.setattr(module, "Source", BusyTopic)
+        with pytest.raises(SinkError, match=r"was written to just now\. Stop the lakehouse sink"):
+            hand_over(settings)
+
+
+def offsets_in(settings: Settings) -> list[int]:
+    with open_catalog(settings, writable=False) as catalog:
+        assert catalog is not None
+        rows = catalog.load_table("fraud.decisions").scan().to_arrow()
+    return sorted(rows.column("kafka_offset").to_pylist())
+
+
 def test_a_job_that_began_too_early_is_found_when_it_is_taken_back(settings: Settings) -> None:
     store(settings, decision_blocks({"features": {"a": 1}}), 1)
     append_by_flink(settings, decision_blocks({"features": {"a": 1}}, {"features": {}}))

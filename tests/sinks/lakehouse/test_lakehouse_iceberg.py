@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.io.pyarrow import ParquetFormatWriter
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation, Summary, update_snapshot_summaries
+from pyiceberg.table.sorting import SortField, SortOrder
+from pyiceberg.table.update import AssertRefSnapshotId
+from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import LongType, NestedField
 
 from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.iceberg import PreparedSnapshot, walk_back, write_files
@@ -137,3 +146,94 @@ def test_old_metadata_files_and_manifests_do_not_pile_up(catalog: Catalog) -> No
 
     folder = Path(table.location().removeprefix("file://")) / "metadata"
     assert len(list(folder.glob("*.metadata.json"))) <= 21
+
+
+def test_of_two_requirements_of_one_kind_the_second_is_dropped(
+    open_table: Callable[[], Table],
+) -> None:
+    """Why main is the fence and the tag is none: what is asked of the tag is never sent."""
+    table = open_table()
+    PreparedSnapshot(table, add=write_files(table, numbers(1)), summary={}, tag="t").commit()
+    head = open_table().metadata.current_snapshot_id
+    transaction = open_table().transaction()
+
+    transaction._stage((), (AssertRefSnapshotId(ref="main", snapshot_id=head),))
+    transaction._stage((), (AssertRefSnapshotId(ref="t", snapshot_id=head),))
+
+    asked = [one for one in transaction._requirements if isinstance(one, AssertRefSnapshotId)]
+    assert [one.ref for one in asked] == ["main"]
+
+
+def test_an_expiry_deletes_no_files(open_table: Callable[[], Table]) -> None:
+    """Why ``upkeep/expiry.py`` does."""
+    table = open_table()
+    table.append(numbers(1))
+    table.overwrite(numbers(2))
+    folder = Path(table.location().removeprefix("file://"))
+    before = {path.name for path in folder.rglob("*.parquet")}
+    lists = {path.name for path in folder.rglob("*.avro")}
+    old = [one.snapshot_id for one in table.snapshots()][:-1]
+
+    table.maintenance.expire_snapshots().by_ids(old).commit()
+
+    assert len(open_table().snapshots()) == 1
+    assert len(before) == 2
+    assert {path.name for path in folder.rglob("*.parquet")} == before
+    assert {path.name for path in folder.rglob("*.avro")} == lists
+
+
+def test_a_replace_cannot_be_said() -> None:
+    """Why a compaction is an overwrite in the history of a table."""
+    with pytest.raises(ValueError, match=r"Operation not implemented: .*REPLACE"):
+        update_snapshot_summaries(Summary(Operation.REPLACE))
+
+
+def test_rows_are_written_as_they_come_whatever_the_sort_order(catalog: Catalog) -> None:
+    """Why compaction sorts, and why it says of each file in which order it is."""
+    catalog.create_namespace_if_not_exists("n")
+    order = SortOrder(SortField(1, IdentityTransform()))
+    schema = Schema(NestedField(1, "offset", LongType()))
+    table = catalog.create_table("n.sorted", schema, sort_order=order)
+
+    table.append(numbers(3, 1, 2))
+
+    (task,) = table.scan().plan_files()
+    assert table.scan().to_arrow().column("offset").to_pylist() == [3, 1, 2]
+    assert table.sort_order().order_id != 0
+    assert task.file.sort_order_id is None
+
+
+def test_properties_come_and_go_with_a_snapshot(open_table: Callable[[], Table]) -> None:
+    table = open_table()
+    PreparedSnapshot(table, add=(), summary={}, properties={"whose": "theirs"}).commit()
+    assert open_table().properties["whose"] == "theirs"
+
+    seen = open_table()
+    PreparedSnapshot(open_table(), add=(), summary={}, properties={"whose": None}).commit()
+
+    assert "whose" not in open_table().properties
+    with pytest.raises(CommitFailedException):
+        PreparedSnapshot(seen, add=(), summary={}, properties={"whose": "ours"}).commit()
+
+
+def test_files_that_cannot_all_be_written_are_none(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each day: the second finds no room."""
+    catalog.create_namespace_if_not_exists("n")
+    schema = Schema(NestedField(1, "offset", LongType()))
+    spec = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "part"))
+    table = catalog.create_table("n.split", schema, partition_spec=spec)
+    write, written = ParquetFormatWriter.write, itertools.count()
+
+    def fill_the_disk(self: ParquetFormatWriter, rows: pa.Table) -> None:
+        if next(written) == 1:
+            raise OSError("No space left on device")
+        write(self, rows)
+
+    monkeypatch.setattr(ParquetFormatWriter, "write", fill_the_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_files(table, numbers(*range(6)))
+
+    folder = Path(table.location().removeprefix("file://"))
+    assert list(folder.rglob("*.parquet")) == []

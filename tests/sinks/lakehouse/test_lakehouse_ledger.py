@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+from pyiceberg.table.update.snapshot import _SnapshotProducer
 from pyiceberg.types import StringType
 from sqlalchemy.exc import OperationalError
 
@@ -261,10 +262,131 @@ def test_a_disk_that_takes_no_more_loses_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
+    assert len(_parquet_files(open_table())) == 1  # of each attempt nothing is left
     again = Ledger(open_table())
     assert again.position == at(1)
     again.commit(blocks(1), at(2))
     assert offsets_in(open_table()) == [0, 1]
+
+
+def test_a_disk_that_is_full_once_the_rows_are_written_keeps_none_of_them(
+    open_table: Callable[..., Table],
+    blocks: Callable[..., list[pa.Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The manifest is what finds no room."""
+    ledger = Ledger(open_table())
+    ledger.commit(blocks(0), at(1))
+    before = sorted(_all_files(open_table()))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(_SnapshotProducer, "_summary", fail)
+    with pytest.raises(TransientError, match="No space left on device"):
+        ledger.commit(blocks(1), at(2))
+    monkeypatch.undo()
+
+    assert sorted(_all_files(open_table())) == before
+
+
+def _all_files(table: Table) -> list[str]:
+    folder = Path(table.location().removeprefix("file://"))
+    return [str(path) for path in folder.rglob("*.*")]
+
+
+def test_what_cannot_be_deleted_does_not_hide_why_the_writer_stops(
+    open_table: Callable[[], Table],
+    blocks: Callable[..., list[pa.Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    zombie = Ledger(open_table())
+    Ledger(open_table()).commit(blocks(0), at(1))
+
+    def fail(*_: object) -> None:
+        raise OSError("permission denied")
+
+    monkeypatch.setattr(type(zombie.table.io), "delete", fail)
+
+    with pytest.raises(SinkError, match="another writer has moved table"):
+        zombie.commit(blocks(0), at(1))
+
+
+def test_a_commit_that_ended_without_an_answer_can_be_given_again(
+    open_table: Callable[[], Table],
+    blocks: Callable[..., list[pa.Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All answers are lost; the first attempt lands long after the sink has given up on it."""
+    ledger = Ledger(open_table())
+    land = PreparedSnapshot.commit
+    attempts: list[PreparedSnapshot] = []
+
+    def lose(self: PreparedSnapshot) -> None:
+        attempts.append(self)
+        raise CommitStateUnknownException("no answer")
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", lose)
+    with pytest.raises(TransientError, match="took no commit"):
+        ledger.commit(blocks(0, 1), at(2))
+    monkeypatch.undo()
+    land(attempts[0])
+
+    ledger.commit(blocks(0, 1), at(2))
+    ledger.commit(blocks(2), at(3))
+
+    assert offsets_in(open_table()) == [0, 1, 2]
+    assert restore(open_table()) == at(3)
+
+
+def test_a_commit_that_the_disk_refused_can_be_given_again(
+    open_table: Callable[[], Table],
+    blocks: Callable[..., list[pa.Table]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ledger = Ledger(open_table())
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(module, "write_files", fail)
+    with pytest.raises(TransientError):
+        ledger.commit(blocks(0), at(1))
+    monkeypatch.undo()
+
+    ledger.commit(blocks(0), at(1))
+
+    assert offsets_in(open_table()) == [0]
+
+
+def test_rows_are_checked_against_the_table_as_it_is_now(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    ledger = Ledger(open_table())
+    rows = blocks(0, features={"b": 2.5})
+    with pytest.raises(TransientError, match=r"has no features\.b"):
+        ledger.check(rows)
+    open_table("b")
+
+    ledger.check(rows)
+    ledger.commit(rows, at(1))
+
+    assert offsets_in(open_table()) == [0]
+
+
+def test_a_position_never_forgets_a_partition(
+    open_table: Callable[..., Table], blocks: Callable[..., list[pa.Table]]
+) -> None:
+    """It would begin at its first record again, and every row of it would be there twice."""
+    ledger = Ledger(open_table())
+    ledger.commit(blocks(0), at(1))
+
+    with pytest.raises(SinkError, match=r"has records of partitions \[1\] of topic decisions"):
+        ledger.commit(blocks(1), dataclasses.replace(at(2), next_offsets={0: 2}))
+
+    other = dataclasses.replace(at(2), topic_id="created-again", next_offsets={0: 2})
+    ledger.commit(blocks(1), other)  # of a new topic nothing is known yet
+    assert restore(open_table()) == other
 
 
 def test_a_table_with_rows_of_unknown_origin_is_refused(

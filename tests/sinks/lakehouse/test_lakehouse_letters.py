@@ -22,7 +22,10 @@ class Broker:
     def __init__(self, *, limit: int = 1000, is_away: bool = False) -> None:
         self.limit = limit
         self.is_away = is_away
+        self.is_full = False
+        self.sent: list[bytes] = []
         self.taken: dict[bytes, bytes] = {}
+        self._on_way: list[tuple[bytes, bytes, Callable[..., None]]] = []
 
     def produce(
         self, topic: str, *, key: bytes, value: bytes, on_delivery: Callable[..., None]
@@ -30,15 +33,24 @@ class Broker:
         assert topic == "dead-letters"
         if len(value) > self.limit:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        if self.is_full:
+            raise BufferError("Local: Queue full")
+        self.sent.append(key)
+        self._on_way.append((key, value, on_delivery))
         if not self.is_away:
+            self.come_back()
+
+    def come_back(self) -> None:
+        for key, value, on_delivery in self._on_way:
             self.taken[key] = value
             on_delivery(None, cast("Message", None))
+        self._on_way.clear()
 
     def poll(self, _seconds: float) -> int:
         return 0
 
     def flush(self, _seconds: float) -> int:
-        return 1 if self.is_away else 0
+        return len(self._on_way)
 
 
 def letters(broker: Broker) -> Letters:
@@ -88,3 +100,32 @@ def test_letters_the_broker_does_not_take_are_not_confirmed() -> None:
 
     with pytest.raises(TransientError, match="dead-letters: 1 unconfirmed"):
         box.confirm()
+
+
+def test_a_letter_that_the_broker_has_refused_is_sent_again_and_the_others_are_not() -> None:
+    broker = Broker()
+    box = letters(broker)
+    broker.is_full = True
+    box.write([refused(b"x")], source_topic="decisions", now_ms=0)
+    with pytest.raises(TransientError, match="dead-letters: Local: Queue full"):
+        box.confirm()
+    broker.is_full = False
+
+    box.confirm()
+    box.confirm()
+
+    assert broker.sent == [b"decisions-2-9"]
+
+
+def test_a_letter_that_is_on_its_way_is_waited_for_and_not_sent_again() -> None:
+    broker = Broker(is_away=True)
+    box = letters(broker)
+    box.write([refused(b"x")], source_topic="decisions", now_ms=0)
+    for _ in range(2):
+        with pytest.raises(TransientError, match="1 unconfirmed"):
+            box.confirm()
+
+    broker.come_back()
+    box.confirm()
+
+    assert broker.sent == [b"decisions-2-9"]

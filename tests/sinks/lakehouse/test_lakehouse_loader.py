@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
 from pipelines.errors import TransientError
-from sinks.lakehouse.loader import BLOCK_ROWS, Cadence, Loader
+from sinks.lakehouse.loader import BLOCK_BYTES, BLOCK_ROWS, Cadence, Loader
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Decoded, Records, Refused
 
@@ -32,15 +36,24 @@ class Topic:
     waiting: list[bytes] = field(default_factory=list)
     next_offset: int = 0
     marks: int = 0
+    is_recreated: bool = False
+    most: int = 0
+    """The most bytes that were ever handed out at once."""
 
-    def read(self, records: Records, *, count: int, seconds: float) -> int:
-        taken, self.waiting = self.waiting[:count], self.waiting[count:]
-        for value in taken:
-            records.add(value=value, partition=0, offset=self.next_offset, time_ms=0)
+    def read(self, records: Records, *, count: int, size: int, seconds: float) -> int:
+        before = len(records), records.size_bytes
+        end = before[1] + size
+        while self.waiting and len(records) - before[0] < count and records.size_bytes < end:
+            records.add(value=self.waiting.pop(0), partition=0, offset=self.next_offset, time_ms=0)
             self.next_offset += 1
+        self.most = max(self.most, records.size_bytes)
         marks, self.marks = self.marks, 0
         self.next_offset += marks
-        return len(taken) + marks
+        return len(records) - before[0] + marks
+
+    def verify(self) -> None:
+        if self.is_recreated:
+            raise TransientError("created again")
 
     def grow(self) -> None:
         self.story.events.append("grow")
@@ -65,8 +78,18 @@ class Memory:
     story: Story
     rows: list[int] = field(default_factory=list)
     position: Position | None = None
+    is_narrow: bool = False
+    is_full: bool = False
+    attempts: int = 0
+
+    def check(self, blocks: list[pa.Table]) -> None:
+        if self.is_narrow:
+            raise TransientError("lacks a feature")
 
     def commit(self, blocks: list[pa.Table], position: Position) -> None:
+        self.attempts += 1
+        if self.is_full:
+            raise TransientError("no space left")
         self.rows += [row for block in blocks for row in block.column("offset").to_pylist()]
         self.position = position
         self.story.events.append(f"commit {position.next_offsets[0]}")
@@ -230,6 +253,118 @@ def test_the_position_stays_when_the_letters_are_not_safe(world: Callable[..., W
     assert w.ledger.position is None
 
 
+def test_letters_are_written_once_however_long_the_table_takes_no_commit(
+    world: Callable[..., World],
+) -> None:
+    w = world(seconds=1)
+    w.ledger.is_full = True
+    w.topic.waiting = [b"1", b"bad"]
+    w.loader.step(seconds=0)
+    w.now[0] = 1
+    for _ in range(5):
+        with pytest.raises(TransientError, match="no space"):
+            w.loader.step(seconds=0)
+    assert (w.ledger.attempts, w.loader.is_closed) == (5, True)
+
+    w.ledger.is_full = False
+    w.topic.waiting = [b"3"]
+    w.loader.step(seconds=0)
+    w.now[0] = 2
+    w.loader.step(seconds=0)
+
+    assert (w.letters.offsets, w.ledger.rows, w.loader.is_closed) == ([1], [0, 2], False)
+    assert w.ledger.position is not None
+    assert w.ledger.position.dead_letters == 1
+
+
+def test_no_letter_is_written_before_the_table_can_hold_the_rows(
+    world: Callable[..., World],
+) -> None:
+    """It would be written anew each time the process is started while the table cannot."""
+    w = world()
+    w.ledger.is_narrow = True
+    w.topic.waiting = [b"1", b"bad"]
+    w.loader.step(seconds=0)
+    for _ in range(3):
+        with pytest.raises(TransientError, match="lacks a feature"):
+            w.loader.finish()
+    assert w.letters.offsets == []
+
+    w.ledger.is_narrow = False
+    w.loader.finish()
+
+    assert (w.letters.offsets, w.ledger.rows) == ([1], [0])
+
+
+def test_letters_that_are_not_safe_yet_are_confirmed_later_and_not_written_again(
+    world: Callable[..., World],
+) -> None:
+    w = world()
+    w.letters.is_away = True
+    w.topic.waiting = [b"bad"]
+    w.loader.step(seconds=0)
+    for _ in range(3):
+        with pytest.raises(TransientError):
+            w.loader.finish()
+    w.letters.is_away = False
+
+    w.loader.finish()
+
+    assert (w.letters.offsets, w.story.events) == ([0], ["letters", "commit 1", "lag"])
+
+
+def test_a_closed_batch_takes_in_nothing_more(world: Callable[..., World]) -> None:
+    w = world(rows=2)
+    w.ledger.is_full = True
+    w.topic.waiting = [b"1", b"2", b"3"]
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            w.loader.step(seconds=0)
+    w.ledger.is_full = False
+
+    w.loader.step(seconds=0)
+
+    assert w.story.events == ["commit 2", "lag"]
+
+
+def test_records_of_a_topic_that_was_created_again_are_not_stored_as_those_of_the_old_one(
+    world: Callable[..., World],
+) -> None:
+    w = world()
+    w.topic.waiting = [b"1", b"bad"]
+    w.loader.step(seconds=0)
+    w.topic.is_recreated = True
+
+    with pytest.raises(TransientError, match="created again"):
+        w.loader.finish()
+
+    assert (w.loader.is_closed, w.ledger.rows, w.letters.offsets) == (False, [], [])
+
+
+def test_a_block_ends_at_its_bytes_however_few_records_that_are(
+    world: Callable[..., World],
+) -> None:
+    w = world(rows=10**9, size=10**12)
+    large = b"x" * 1_000_000
+    w.topic.waiting = [large] * 40
+    while w.topic.waiting:
+        w.loader.step(seconds=0)
+    w.loader.finish()
+
+    assert w.ledger.rows == list(range(40))
+    assert w.topic.most < BLOCK_BYTES + len(large)
+
+
+def test_refused_records_count_among_the_bytes_of_a_batch(world: Callable[..., World]) -> None:
+    """They wait in memory as rows do."""
+    w = world(size=20)
+    w.topic.waiting = [b"bad"] * 8
+
+    w.loader.step(seconds=0)
+
+    assert w.letters.offsets == list(range(8))
+
+
 def test_memory_holds_one_block_of_raw_records_at_most(world: Callable[..., World]) -> None:
     w = world(rows=10**9, size=10**12)
     w.topic.waiting = [b"1"] * (2 * BLOCK_ROWS + 5)
@@ -238,3 +373,23 @@ def test_memory_holds_one_block_of_raw_records_at_most(world: Callable[..., Worl
     w.loader.finish()
 
     assert w.ledger.rows == list(range(2 * BLOCK_ROWS + 5))
+
+
+def test_48_records_of_a_megabyte_that_unfold_in_memory_are_stored_within_a_gigabyte(
+    tmp_path: Path,
+) -> None:
+    """They used to end the process, again and again: DuckDB had no room for them."""
+    script = Path(__file__).with_name("wide_records.py")
+    paths = os.pathsep.join(map(str, (script.parents[3], script.parent)))
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+
+    rows, most_mb = map(int, done.stdout.split())
+    assert rows == 48
+    assert most_mb < 1000
