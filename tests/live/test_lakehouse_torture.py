@@ -34,9 +34,8 @@ from sinks.lakehouse.upkeep.round import keep_up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fraudlake.lake_upkeep import Task
-
     from pipelines.settings import Settings
+    from sinks.lakehouse.upkeep.round import Task
 
 pytestmark = pytest.mark.live
 SINK = Path(__file__).parent / "doomed_sink.py"

@@ -16,7 +16,16 @@ import pytest
 from orchestration.definitions import defs
 
 GOLDEN = Path(__file__).with_name("asset_graph.json")
-SYSTEMS = {"kafka", "flink", "elasticsearch", "iceberg", "rules", "reconciliation", "sinks"}
+SYSTEMS = {
+    "kafka",
+    "flink",
+    "elasticsearch",
+    "iceberg",
+    "rules",
+    "reconciliation",
+    "sinks",
+    "kibana",
+}
 QUIET = {"iceberg/dead_letters"}
 """External, and as it should be when nothing ever comes."""
 EXTERNAL = {"iceberg/decisions", "iceberg/dead_letters", "iceberg/labels"}

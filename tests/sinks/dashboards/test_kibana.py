@@ -163,7 +163,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_asked(
     more: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(SettingsError, match=sentence) as caught:
-        Kibana(KibanaSettings(**more))
+        Kibana(KibanaSettings(**{"url": "http://kibana", **more}))
     assert "secret" not in str(caught.value)
 
 
