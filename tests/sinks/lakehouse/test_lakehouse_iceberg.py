@@ -15,12 +15,13 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation, Summary, update_snapshot_summaries
 from pyiceberg.table.sorting import SortField, SortOrder
-from pyiceberg.table.update import AssertRefSnapshotId
+from pyiceberg.table.update import AssertRefSnapshotId, update_table_metadata
 from pyiceberg.transforms import IdentityTransform
 from pyiceberg.types import LongType, NestedField
 
 from pipelines.settings import LakehouseSettings
-from sinks.lakehouse.iceberg import PreparedSnapshot, walk_back, write_files
+from sinks.lakehouse import iceberg
+from sinks.lakehouse.iceberg import PreparedSnapshot, forget_snapshots, walk_back, write_files
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import DECISIONS
 
@@ -75,6 +76,43 @@ def test_pyiceberg_copies_all_metadata_at_each_look_and_we_do_not(
 
     prepared = PreparedSnapshot(open_table(), add=[], summary={}, tag="t")
     assert prepared._transaction.table_metadata is prepared._transaction.table_metadata
+
+
+def test_many_snapshots_are_forgotten_at_the_price_of_a_few_copies(
+    open_table: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each copy holds every snapshot: two for each one that goes is ten minutes for a day."""
+    table = open_table()
+    for value in range(6):
+        table.append(numbers(value))
+    *old, newest = [one.snapshot_id for one in table.snapshots()]
+    copies = []
+    monkeypatch.setattr(
+        iceberg,
+        "update_table_metadata",
+        lambda *asked: copies.append(asked) or update_table_metadata(*asked),
+    )
+
+    forget_snapshots(table, old)
+
+    assert [one.snapshot_id for one in open_table().snapshots()] == [newest]
+    assert stored(table) == [0, 1, 2, 3, 4, 5]
+    assert 0 < len(copies) <= 4
+
+
+def test_a_snapshot_with_a_tag_is_not_forgotten_nor_any_other(
+    open_table: Callable[[], Table],
+) -> None:
+    table = open_table()
+    for value in range(3):
+        table.append(numbers(value))
+    first, second, _ = [one.snapshot_id for one in table.snapshots()]
+    table.manage_snapshots().create_tag(second, "quarter-end").commit()
+
+    with pytest.raises(ValueError, match="protected"):
+        forget_snapshots(table, [first, second])
+
+    assert len(open_table().snapshots()) == 3
 
 
 def test_switching_retries_off_stays_in_memory(open_table: Callable[[], Table]) -> None:
