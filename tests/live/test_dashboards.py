@@ -112,14 +112,16 @@ def send_transactions(settings: Settings) -> None:
         fraud_rate=0.05,
         label_delay_ms=60_000,
         all_labels=False,
-        count=TRANSACTIONS,
-        duration_ms=None,
+        # Not by count: the last ones could lie minutes ahead of the clock.
+        count=None,
+        duration_ms=SPAN_MS,
     )
     pace = Pace(speed=SPAN_MS / 1000 / SECONDS, clock=time.monotonic)
     produced = produce(
         generate(options), KafkaSender(settings.kafka), settings.kafka.topics(), pace=pace
     )
-    assert (produced.transactions, sum(produced.failed.values())) == (TRANSACTIONS, 0)
+    assert produced.transactions > 0.9 * TRANSACTIONS
+    assert sum(produced.failed.values()) == 0
 
 
 def await_everything(settings: Settings) -> None:
