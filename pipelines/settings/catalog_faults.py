@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.settings import LakehouseSettings
+    from pipelines.settings.sections import LakehouseSettings
 
 _PREFIX = "FRAUDLAKE_LAKEHOUSE_"
 _URI = f"{_PREFIX}CATALOG_URI"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.settings import ElasticsearchSettings
+    from pipelines.settings.sections import ElasticsearchSettings
 
 _PREFIX = "FRAUDLAKE_ELASTICSEARCH_"
 _URL = f"{_PREFIX}URL"
