@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from sinks.reconciliation.hour import HourEvidence
 
 SPEED = load_ruleset("speed", load_features())
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+"""Hours begin with the month before the one in which the code is loaded."""
 
 
 @pytest.fixture
@@ -237,14 +239,14 @@ def test_hour_is_compared_as_a_partition_and_a_missing_row_turns_its_check_red(
         [hours],
         instance=instance,
         resources={"audit": audit},
-        partition_key="2026-03-01-14:00",
+        partition_key=f"{TODAY:%Y-%m-%d}-00:00",
     )
 
-    assert audit.asked == [datetime(2026, 3, 1, 14, tzinfo=UTC)]
+    assert audit.asked == [TODAY]
     found = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
     assert found == {"stored_once": False, "alerted_once": True}
     [event] = result.get_asset_materialization_events()
-    assert event.partition == "2026-03-01-14:00"
+    assert event.partition == f"{TODAY:%Y-%m-%d}-00:00"
 
 
 def test_hour_is_compared_once_a_quarter_after_it_has_closed(
@@ -253,7 +255,7 @@ def test_hour_is_compared_once_a_quarter_after_it_has_closed(
     location = dg.Definitions(assets=[hours], resources={"audit": FakeAudit(hour())})
     asked, cursor = [], None
     for minute in (10, 14, 16, 17, 76, 77):
-        moment = datetime(2026, 3, 1, 12 + minute // 60, minute % 60, tzinfo=UTC)
+        moment = TODAY + timedelta(hours=12, minutes=minute)
         found = dg.evaluate_automation_conditions(
             location,
             instance=instance,
@@ -264,7 +266,8 @@ def test_hour_is_compared_once_a_quarter_after_it_has_closed(
         cursor = found.cursor
         partitions = found.get_requested_partitions(hours.key)
         asked.append(sorted(partitions or ()))
-    assert asked == [[], [], ["2026-03-01-11:00"], [], ["2026-03-01-12:00"], []]
+    eleven, twelve = f"{TODAY:%Y-%m-%d}-11:00", f"{TODAY:%Y-%m-%d}-12:00"
+    assert asked == [[], [], [eleven], [], [twelve], []]
 
 
 class FakeIndex:

@@ -1,0 +1,96 @@
+"""The sensor ``hours_again``: compares hours that were missed, or were not whole, once more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orchestration.defs.reconciliation import HOURS, hours
+from orchestration.hours_due import Compared, choose_hours
+from orchestration.keys import RECONCILIATION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TAG = "fraudlake/hours_again"
+_UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_MOST_EVALUATIONS = 2_000
+"""Of each check: seven days of hours, each compared some ten times."""
+
+
+@dg.sensor(
+    name="hours_again",
+    target=dg.AssetSelection.assets(RECONCILIATION),
+    minimum_interval_seconds=900,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Compares hours again that were missed or were not whole, as long as Kafka holds them: "
+        "each when twice the time has passed since its end, a few at a time."
+    ),
+    tags={"domain": "fraud"},
+)
+def hours_again(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    if _is_under_way(context.instance):
+        return dg.SkipReason("hours are being compared at this moment")
+    names = context.instance.get_materialized_partitions(RECONCILIATION)
+    known = {_begin(name) for name in names}
+    due = choose_hours(known, _read_outcomes(context.instance), now=datetime.now(UTC))
+    if not due:
+        return dg.SkipReason("no hour was missed, and none is due again")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=None,  # the instance remembers what was compared
+                partition_key=begin.strftime(HOURS.fmt),
+                asset_selection=[RECONCILIATION],
+                tags={TAG: "true"},
+            )
+            for begin in due
+        ]
+    )
+
+
+def _is_under_way(instance: dg.DagsterInstance) -> bool:
+    unfinished = dg.RunsFilter(statuses=_UNFINISHED, tags={TAG: "true"})
+    return len(instance.get_run_ids(unfinished, limit=1)) > 0
+
+
+def _read_outcomes(instance: dg.DagsterInstance) -> Mapping[datetime, Compared]:
+    """The newest comparison of each hour of which every check is known."""
+    found = [_read_newest(instance, key) for key in hours.check_keys]
+    return {
+        begin: Compared(
+            at=max(newest[begin].at for newest in found),
+            is_whole=all(newest[begin].is_whole for newest in found),
+        )
+        for begin in set.intersection(*(set(newest) for newest in found))
+    }
+
+
+def _read_newest(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dict[datetime, Compared]:
+    newest: dict[datetime, Compared] = {}
+    records = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=_MOST_EVALUATIONS
+    )
+    for record in records:
+        event = None if record.event is None else record.event.dagster_event
+        # Without a partition it is from a release that had none, and says nothing of an hour.
+        if record.event is None or event is None or record.partition is None:
+            continue
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            at = datetime.fromtimestamp(record.event.timestamp, UTC)
+            is_whole = event.asset_check_evaluation_data.passed
+            newest.setdefault(_begin(record.partition), Compared(at=at, is_whole=is_whole))
+    return newest
+
+
+def _begin(partition: str) -> datetime:
+    return datetime.strptime(partition, HOURS.fmt).replace(tzinfo=UTC)
