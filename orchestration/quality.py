@@ -83,7 +83,7 @@ def judge_flag_rate(found: Behaviour) -> Verdict:
 
 def judge_doubles(found: Doubles) -> Verdict:
     """Is each transaction stored once?"""
-    sentence = f"{found.doubled:,} of {found.decisions:,} decisions of two days are stored twice"
+    sentence = f"{found.doubled:,} of {found.decisions:,} decisions of two days stand there twice"
     if found.doubled == 0:
         return is_well(sentence, doubled=0)
     ids = "\n".join(f"- `{one}`" for one in found.examples)

@@ -62,7 +62,8 @@ def behaviour(tables: dg.ResourceParam[Tables]) -> Iterator[dg.AssetCheckResult]
     asset=DECISIONS,
     name="no_duplicate_rows",
     retry_policy=PATIENCE,
-    description="No transaction stored within two days stands in the table twice.",
+    description="No transaction stored within two days stands in the table twice, its other row "
+    "however old.",
 )
 def no_duplicate_rows(tables: dg.ResourceParam[Tables]) -> dg.AssetCheckResult:
     with translate_failures():

@@ -111,7 +111,7 @@ def test_doubles_are_named_with_the_query_that_shows_them() -> None:
     assert judge_doubles(Doubles(decisions=9, doubled=0, examples=())).passed
     verdict = judge_doubles(Doubles(decisions=9, doubled=1, examples=("ab",)))
     assert verdict.outcome == "ERROR"
-    assert verdict.sentence == "1 of 9 decisions of two days are stored twice"
+    assert verdict.sentence == "1 of 9 decisions of two days stand there twice"
     assert "decision_id in ('ab')" in verdict.markdown["to see them"]
 
 

@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from decision_records import at, decision_blocks, decisions_table
+from decision_records import at, decision_blocks, decision_value, decisions_table
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.heads import read_heads
 from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.records import Records
+from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import apply_changes
 from sinks.lakehouse.sources import scan_sources
+from sinks.lakehouse.tables import DECISIONS
 from sinks.lakehouse.watch.behaviour import Behaviour, Counts, read_behaviour
 from sinks.lakehouse.watch.columns import ColumnDifference, find_differences
 from sinks.lakehouse.watch.doubles import find_doubles
@@ -97,6 +100,28 @@ def test_transaction_that_is_stored_twice_is_named(
     assert (found.decisions, found.doubled, found.examples) == (3, 1, ("b" * 32,))
     later = find_doubles(lake_settings, since=STORED + timedelta(minutes=1))
     assert (later.decisions, later.doubled, later.examples) == (0, 0, ())
+
+
+def test_transaction_is_stored_twice_also_when_its_first_row_is_old(
+    catalog: Catalog, lake_settings: Settings
+) -> None:
+    old = [{"topic": "transactions", "partition": 0, "offset": offset} for offset in (4, 5)]
+    store(
+        catalog,
+        {"source": old[0], "decision_id": "a" * 32},
+        {"source": old[1], "decision_id": "b" * 32},
+    )
+    again = Records()
+    value = decision_value(source=old[1], decision_id="b" * 32)
+    later = STORED + timedelta(days=5)
+    again.add(value=value, partition=0, offset=2, time_ms=round(later.timestamp() * 1000))
+    Ledger(catalog.load_table("fraud.decisions")).commit(
+        list(decode_rows(DECISIONS, again).rows), at(3)
+    )
+
+    found = find_doubles(lake_settings, since=later - timedelta(days=2))
+
+    assert (found.decisions, found.doubled, found.examples) == (1, 1, ("b" * 32,))
 
 
 def test_column_that_is_lacking_or_unknown_is_named(
