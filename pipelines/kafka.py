@@ -10,7 +10,7 @@ import time
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from confluent_kafka import (
     Consumer,
@@ -30,7 +30,7 @@ from pipelines.errors import FraudlakeError, TerminalError, TransientError
 from pipelines.topics import LARGEST_OUTPUT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Future
 
     from pipelines.settings import KafkaSettings
@@ -293,6 +293,51 @@ def _committed(
         if part.error is not None:
             raise explain(KafkaException(part.error), doing)
     return stored
+
+
+def find_records(
+    settings: KafkaSettings,
+    topic: str,
+    begins: Mapping[int, int],
+    *,
+    seconds: float = REQUEST_SECONDS,
+) -> dict[int, int]:
+    """The offset of the first committed record of each partition from ``begins`` on.
+
+    A partition that holds none is absent, whatever marks of transactions lie there.
+    """
+    if not begins:
+        return {}
+    consumer = connect_consumer(
+        settings,
+        group="fraudlake-looks",  # required by the client; nothing is stored for it
+        **{
+            "auto.offset.reset": "earliest",  # what was deleted since is no record
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+            "queued.min.messages": 1,
+        },
+    )
+    consumer.assign([TopicPartition(topic, part, offset) for part, offset in begins.items()])
+    found: dict[int, int] = {}
+    open_ones = set(begins)
+    deadline = time.monotonic() + seconds
+    try:
+        while open_ones:
+            left = deadline - time.monotonic()
+            message = consumer.poll(left) if left > 0 else None
+            if message is None:
+                msg = f"looking for records of {topic} took longer than {seconds:.0f} s; try again"
+                raise TransientError(msg)
+            error, part = message.error(), cast("int", message.partition())
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise explain(KafkaException(error), f"looking for records of {topic}")
+            if error is None and part in open_ones:
+                found[part] = cast("int", message.offset())
+            open_ones.discard(part)
+    finally:
+        consumer.close()
+    return found
 
 
 def explain(error: KafkaException, doing: str) -> FraudlakeError:

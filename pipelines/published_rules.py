@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FOLDER = "rules"
 ACTIVE_FILE = "active.json"
+ADVICE = ". Publish one again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +67,9 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
     """Put a rule set in force; RulesetError lists every fault, and the one in force stays.
 
     Not named, it is the source that was published last, else what the job was deployed with, else
-    the setting's.
+    the setting's. Where it cannot be read which was in force, none was, and the difference says so.
     """
-    known = read_published(settings)
+    known, lost = _read_known(settings)
     source = find_ruleset(ruleset or _choose(settings, known))
     checked = check_ruleset(source)
     folder = _folder(settings)
@@ -88,7 +89,7 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
         published=published,
         before=None if known is None else known.version,
         ruleset=checked,
-        difference=difference,
+        difference=difference if lost is None else f"{lost}\n\n{difference}",
         path=copy,
     )
 
@@ -115,13 +116,21 @@ def read_published(settings: Settings) -> Published | None:
     try:
         return Published(**json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        msg = f"{path} does not say which rule set is in force: {error}. Publish one again"
+        msg = f"{path} does not say which rule set is in force: {error}{ADVICE}"
         raise RulesetError(msg) from error
 
 
 def published_file(settings: Settings, published: Published) -> Path:
     """The copy of a published rule set."""
     return _folder(settings) / published.file
+
+
+def _read_known(settings: Settings) -> tuple[Published | None, str | None]:
+    """What is in force; None and the reason where that cannot be read: publishing mends it."""
+    try:
+        return read_published(settings), None
+    except RulesetError as error:
+        return None, f"What was in force is not known: {str(error).removesuffix(ADVICE)}"
 
 
 def _choose(settings: Settings, known: Published | None) -> str:

@@ -31,8 +31,8 @@ class JobNotes:
     """A person stopped it: nobody but a person starts it again."""
     is_being_changed: bool
     """A command is submitting or stopping it at this moment."""
-    published: str | None
-    """The version of the rule set in force."""
+    published: str | Trouble | None
+    """The version of the rule set in force; None: none was published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,6 @@ class StreamGlance:
 
 
 LATE_S, TOO_LATE_S = 300, 900
-_MARKS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +96,11 @@ def count_late(
 ) -> Late:
     """What a sink that has ``done`` up to these offsets has left of what was there before.
 
-    The last offsets of a partition may be marks of Kafka's own transactions, a few at most.
+    ``done`` stands at a record or at the end, never at a mark of Kafka's own transactions: there
+    is no allowance for those, in which a few records could wait for ever.
     """
     late, too_late = (
-        sum(max(0, end - done.get(part, 0) - _MARKS) for part, end in ends.items())
-        for ends in before
+        sum(max(0, end - done.get(part, 0)) for part, end in ends.items()) for ends in before
     )
     return Late(late=late, too_late=too_late)
 
@@ -120,5 +119,6 @@ class Glance:
     @property
     def troubles(self) -> tuple[str, ...]:
         """Why the others did not answer, without what to do about it."""
-        found = (self.notes, self.stream, self.broker, self.index, self.lake)
+        published = None if isinstance(self.notes, Trouble) else self.notes.published
+        found = (self.notes, published, self.stream, self.broker, self.index, self.lake)
         return tuple(one.sentence.split(". ")[0] for one in found if isinstance(one, Trouble))

@@ -138,6 +138,8 @@ def judge_rules(notes: JobNotes | Trouble, stream: StreamGlance | Trouble) -> Ve
             return warn(f"nothing is known of it: {one.sentence}")
     assert isinstance(notes, JobNotes)
     assert isinstance(stream, StreamGlance)
+    if isinstance(notes.published, Trouble):
+        return warn(notes.published.sentence)
     if notes.published is None:
         return is_well("no rule set was published; the job runs what it was deployed with")
     if stream.job is None or not stream.job.is_active:

@@ -21,10 +21,10 @@ from orchestration.watching.glance import (
     Trouble,
     count_late,
 )
-from pipelines.errors import FraudlakeError
+from pipelines.errors import FraudlakeError, RulesetError
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import is_being_changed, remembered
-from pipelines.kafka import read_group_offsets, read_offsets, read_offsets_at
+from pipelines.kafka import find_records, read_group_offsets, read_offsets, read_offsets_at
 from pipelines.published_rules import read_published
 from pipelines.settings import Settings
 
@@ -75,13 +75,21 @@ class Lookout:
 def read_notes(settings: Settings) -> JobNotes:
     """What the stack's home says of the job and its rules."""
     known = remembered(settings)
-    published = read_published(settings)
     return JobNotes(
         deployed_id=None if known is None else known.job_id,
         is_stopped=known is not None and known.is_stopped,
         is_being_changed=is_being_changed(settings),
-        published=None if published is None else published.version,
+        published=_read_published(settings),
     )
+
+
+def _read_published(settings: Settings) -> str | Trouble | None:
+    """A publication that cannot be read is no reason to let the job lie."""
+    try:
+        published = read_published(settings)
+    except RulesetError as error:
+        return Trouble(sentence=str(error))
+    return None if published is None else published.version
 
 
 def look_at_stream(settings: Settings) -> StreamGlance:
@@ -116,7 +124,12 @@ def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
     late = (now_ms - LATE_S * 1000, now_ms - TOO_LATE_S * 1000)
     job_group, alert_group = _groups(settings)
     decided = _read_done(kafka, job_group, topics.transactions.name, held["transactions"])
-    shown = _read_done(kafka, alert_group, topics.alerts.name, held["alerts"])
+    shown = _skip_marks(
+        kafka,
+        topics.alerts.name,
+        _read_done(kafka, alert_group, topics.alerts.name, held["alerts"]),
+        held["alerts"],
+    )
     decisions_before = read_offsets_at(
         kafka, topics.decisions.name, *late, seconds=QUESTION_SECONDS
     )
@@ -149,6 +162,20 @@ def _read_done(
     """Up to where a group has come; what was never read begins where the topic does."""
     read = read_group_offsets(kafka, group, topic, seconds=QUESTION_SECONDS)
     return {partition: read.get(partition, one.start) for partition, one in held.items()}
+
+
+def _skip_marks(
+    kafka: KafkaSettings, topic: str, done: Mapping[int, int], held: Mapping[int, OffsetRange]
+) -> dict[int, int]:
+    """``done`` up to the next record, else to the end.
+
+    The alert sink's offsets move behind records alone. What then lies before the end may be marks
+    of Kafka's own transactions, any number of them, and nothing but a look tells them from alerts.
+    """
+    behind = {part: offset for part, offset in done.items() if offset < held[part].end}
+    found = find_records(kafka, topic, behind, seconds=QUESTION_SECONDS)
+    ends = {part: held[part].end for part in behind}
+    return {**done, **ends, **found}
 
 
 def _lag(held: Mapping[int, OffsetRange], done: Mapping[int, int]) -> int:

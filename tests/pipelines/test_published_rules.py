@@ -104,6 +104,23 @@ def test_what_is_new_gone_and_other_stands_in_the_difference(
     ]
 
 
+@pytest.mark.parametrize("damaged", ["{", "[]", '{"version": "a"}', ""])
+def test_publishing_mends_a_file_that_says_nothing_and_says_so(
+    settings: Settings, damaged: str
+) -> None:
+    publish(settings, ruleset=None, now=NOW)
+    path = settings.stack.home / "rules" / "active.json"
+    path.write_text(damaged)
+
+    done = publish(settings, ruleset=None, now=NOW)
+
+    assert read_published(settings) == done.published
+    assert done.before is None
+    lost, _ = done.difference.split("\n\n", 1)
+    assert lost.startswith(f"What was in force is not known: {path} does not say which")
+    assert "Publish one again" not in lost
+
+
 def test_file_that_says_which_is_in_force_is_not_guessed_at(settings: Settings) -> None:
     folder = settings.stack.home / "rules"
     folder.mkdir(parents=True)

@@ -26,6 +26,7 @@ KEY = "a1:1600000"  # its id, and when it ended: started at 1,000,000 ms, lived 
         (glance(stream=stream(job("FAILED"))), KEY),
         (glance(stream=stream(job("CANCELED"))), KEY),
         (glance(stream=stream(job("FINISHED"))), KEY),
+        (glance(stream=stream(job("FAILED")), notes=notes(published=AWAY)), KEY),
         (glance(stream=stream(job("CANCELLING"))), None),
         (glance(stream=stream(job("RESTARTING"))), None),
         (glance(stream=stream(job("FINISHED")), notes=notes(is_stopped=True)), None),

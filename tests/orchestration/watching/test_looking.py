@@ -84,4 +84,10 @@ def test_notes_tell_what_was_deployed_stopped_published_and_is_under_way(tmp_pat
         notes = read_notes(settings)
     assert (notes.deployed_id, notes.is_stopped, notes.published) == ("a1", True, version)
     assert notes.is_being_changed
+
+    (tmp_path / "rules" / "active.json").write_text("{")
+    damaged = read_notes(settings)
+    assert (damaged.deployed_id, damaged.is_stopped) == ("a1", True)
+    assert isinstance(damaged.published, Trouble)
+    assert "Publish one again" in damaged.published.sentence
     assert not read_notes(settings).is_being_changed

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import dagster as dg
-from glances import AWAY, NO_JOB, NOW, broker, glance, head, job, stream
+from glances import AWAY, NO_JOB, NOW, broker, glance, head, job, notes, stream
 
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.glance import Glance, Trouble
@@ -103,6 +103,13 @@ def test_what_is_away_is_said_in_words_and_what_was_known_stays_known() -> None:
     # Nothing is new when they are back.
     back = report(glance(at=NOW + 2 * MINUTE), after(dark.cursor))
     assert keys(back, dg.AssetMaterialization) == []
+
+
+def test_publication_that_cannot_be_read_is_said_in_the_tick() -> None:
+    damaged = Trouble(sentence="active.json does not say which rule set is in force. Publish one")
+    found = report(glance(notes=notes(published=damaged)), Cursor())
+    assert found.sentence.startswith("job RUNNING")
+    assert found.sentence.endswith("active.json does not say which rule set is in force")
 
 
 def test_repair_is_remembered_for_the_next_look() -> None:

@@ -1,0 +1,60 @@
+"""What the watch takes for late: alerts, never the marks of Kafka's own transactions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from orchestration.watching.glance import Late
+from orchestration.watching.looking import look_at_broker
+from pipelines.kafka import connect_consumer, connect_producer, find_records
+from sinks.alerts.run import name_group
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+pytestmark = pytest.mark.live
+
+
+def write(settings: Settings, *, aborted: int, committed: int) -> None:
+    """Each alert in a transaction of its own, as the job's are, in partition 0."""
+    topic = settings.kafka.topics().alerts.name
+    producer = connect_producer(settings.kafka, **{"transactional.id": f"{topic}-test"})
+    producer.init_transactions(30)
+    for number in range(aborted + committed):
+        producer.begin_transaction()
+        producer.produce(topic, value=b"{}", partition=0)
+        producer.flush(30)
+        if number < committed:
+            producer.commit_transaction(30)
+        else:
+            producer.abort_transaction(30)
+
+
+def move_sink(settings: Settings, offset: int) -> None:
+    """As the alert sink does: behind the last record that it has written."""
+    consumer = connect_consumer(settings.kafka, group=name_group(settings))
+    place = TopicPartition(settings.kafka.topics().alerts.name, 0, offset)
+    consumer.commit(offsets=[place], asynchronous=False)
+    consumer.close()
+
+
+def test_marks_are_not_late_and_a_single_alert_is(settings: Settings) -> None:
+    topics = settings.kafka.topics()
+    # Two alerts with a mark behind each, and three that were taken back: offsets 0 to 9.
+    write(settings, committed=2, aborted=3)
+    later = datetime.now(UTC) + timedelta(hours=1)
+
+    move_sink(settings, 3)
+    assert find_records(settings.kafka, topics.alerts.name, {0: 3}) == {}
+    seen = look_at_broker(settings, later)
+    assert (seen.alerts_lag, seen.alerts_late) == (0, Late(late=0, too_late=0))
+
+    move_sink(settings, 1)
+    assert find_records(settings.kafka, topics.alerts.name, {0: 1, 1: 0}) == {0: 2}
+    seen = look_at_broker(settings, later)
+    assert seen.alerts_late.late > 0
+    assert seen.alerts_late == Late(late=seen.alerts_lag, too_late=seen.alerts_lag)
