@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.failures import PATIENCE, translate_failures
+from orchestration.keys import table_key
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Sinks
 
@@ -20,8 +21,9 @@ def build_sink_asset(
 ) -> dg.AssetsDefinition:
     """The asset of the sink that the command line calls ``name``.
 
-    With ``fills_tables`` it tells of the tables, too: the sink makes them when it starts, and an
-    external asset is grey until somebody has told of it.
+    With ``fills_tables`` it tells of tables of which nobody has told yet: the sink makes them when
+    it starts, and an external asset is grey until somebody has. Of what is stored later the watch
+    tells: a look at the sink is no commit, and makes no table fresh.
     """
 
     @dg.asset(
@@ -53,7 +55,8 @@ def build_sink_asset(
                 metadata = tell_report(report)
             rows = sinks.count_rows(log=context.log.info) if fills_tables else {}
         for table, count in rows.items():
-            _tell_table(context, table, count)
+            if context.instance.get_latest_materialization_event(table_key(table)) is None:
+                _tell_table(context, table, count)
         return dg.MaterializeResult(metadata=metadata)
 
     return sink_runs
@@ -70,8 +73,8 @@ def tell_report(report: Mapping[str, Any]) -> dict[str, Any]:
 def _tell_table(context: dg.AssetExecutionContext, table: str, rows: int) -> None:
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=dg.AssetKey(["iceberg", table]),
-            description="In place, as seen when its sink was looked after.",
+            asset_key=table_key(table),
+            description="In place, as seen when its sink was first looked after.",
             metadata={"dagster/row_count": rows},
         )
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,6 @@ class Cursor:
     at: float | None = None
     ends: Mapping[str, int] = field(default_factory=dict)
     """Offsets of each topic, summed."""
-    snapshots: Mapping[str, int] = field(default_factory=dict)
-    """The newest snapshot of each table."""
     alerts: int | None = None
     """Documents in the index."""
     outcomes: Mapping[str, tuple[str, float]] = field(default_factory=dict)

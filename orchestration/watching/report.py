@@ -13,12 +13,14 @@ from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.glance import BrokerGlance, StreamGlance, Trouble
 from orchestration.watching.incident import HOUR_S, Incident, assess
+from orchestration.watching.told import READ_UP_TO, ROWS, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from orchestration.watching.glance import Glance
+    from orchestration.watching.told import Told
     from sinks.lakehouse.heads import TableHead
 
     Event: TypeAlias = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -37,8 +39,11 @@ class Report:
     cursor: Cursor
 
 
-def report(glance: Glance, cursor: Cursor) -> Report:
-    """The events that are new since ``cursor``, and the cursor after them."""
+def report(glance: Glance, cursor: Cursor, told: Mapping[str, Told]) -> Report:
+    """The events that are new since ``cursor``, and the cursor after them.
+
+    Of the tables, what is new since it was ``told``.
+    """
     incident = assess(glance, cursor)
     now = glance.at.timestamp()
     checks, outcomes = _judge(glance, cursor)
@@ -47,13 +52,12 @@ def report(glance: Glance, cursor: Cursor) -> Report:
         *_observe_topics(glance, cursor),
         *_observe_index(glance, cursor),
     ]
-    events += [*_tell_commits(glance, cursor), *checks]
+    events += [*_tell_commits(glance, told), *checks]
     recent = tuple(at for at in cursor.repairs if now - at < HOUR_S)
     is_repaired = incident.repair_key is not None
     after = Cursor(
         at=now,
         ends=cursor.ends if isinstance(glance.broker, Trouble) else _totals(glance.broker),
-        snapshots=cursor.snapshots if isinstance(glance.lake, Trouble) else _snapshots(glance.lake),
         alerts=cursor.alerts if isinstance(glance.index, Trouble) else glance.index.alerts,
         outcomes=outcomes,
         absent_since=_absence(incident, cursor, now),
@@ -123,12 +127,12 @@ def _observe_index(glance: Glance, cursor: Cursor) -> Iterator[dg.AssetObservati
     yield dg.AssetObservation(asset_key=INDEX, metadata=figures)
 
 
-def _tell_commits(glance: Glance, cursor: Cursor) -> Iterator[dg.AssetMaterialization]:
-    """A table that its sink, or upkeep, has committed to is new."""
+def _tell_commits(glance: Glance, told: Mapping[str, Told]) -> Iterator[dg.AssetMaterialization]:
+    """A table is new when its sink has moved on, or rows have come or gone; not after upkeep."""
     if isinstance(glance.lake, Trouble):
         return
     for head in glance.lake:
-        if head.snapshot_id is not None and cursor.snapshots.get(head.table) != head.snapshot_id:
+        if head.snapshot_id is not None and told.get(head.table) != describe(head):
             yield dg.AssetMaterialization(
                 asset_key=table_key(head.table), metadata=_describe_table(head)
             )
@@ -136,7 +140,8 @@ def _tell_commits(glance: Glance, cursor: Cursor) -> Iterator[dg.AssetMaterializ
 
 def _describe_table(head: TableHead) -> dict[str, Any]:
     return {
-        "dagster/row_count": head.rows,
+        ROWS: head.rows,
+        READ_UP_TO: describe(head).read_up_to,
         "dagster/uri": head.location,
         "files": head.files,
         "bytes": head.bytes,
@@ -146,10 +151,6 @@ def _describe_table(head: TableHead) -> dict[str, Any]:
 
 def _totals(broker: BrokerGlance) -> dict[str, int]:
     return {name: broker.total(name) for name in broker.ends}
-
-
-def _snapshots(heads: Sequence[TableHead]) -> dict[str, int]:
-    return {head.table: head.snapshot_id for head in heads if head.snapshot_id is not None}
 
 
 def _absence(incident: Incident, cursor: Cursor, now: float) -> float | None:

@@ -187,11 +187,13 @@ def test_hour_is_whole_until_a_row_is_taken_away_which_is_then_named(
     assert victim["decision_id"] in str(broken.metadata["first faults"].value)
     assert place in str(broken.metadata["to see them"].value)
 
-    # The commit that took it away is new, once: also for a daemon that was started again.
+    # The commit that took it away is new, once: also for a daemon that died before it had kept the
+    # cursor of the tick that told of it.
+    before = daemon.cursor
     daemon.tick()
     assert daemon.commits() == 2
     again = Daemon(daemon.instance)
-    again.cursor = daemon.cursor
+    again.cursor = before
     again.tick()
     assert again.commits() == 2
 

@@ -83,6 +83,14 @@ def test_sink_is_started_and_its_tables_are_told_of(instance: dg.DagsterInstance
     }
 
 
+def test_another_look_at_the_sink_makes_no_table_fresh(instance: dg.DagsterInstance) -> None:
+    for _ in range(2):
+        dg.materialize([lakehouse_sink], instance=instance, resources={"sinks": FakeSinks()})
+
+    key = dg.AssetKey(["iceberg", "decisions"])
+    assert len(instance.fetch_materializations(key, limit=5).records) == 1
+
+
 def test_sink_that_runs_elsewhere_is_left_alone_and_the_page_says_where_to_turn(
     instance: dg.DagsterInstance,
 ) -> None:

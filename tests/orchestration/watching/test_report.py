@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
+import pytest
 from glances import AWAY, NO_JOB, NOW, broker, glance, head, job, notes, stream
 
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.glance import Glance, Trouble
-from orchestration.watching.report import Report, report
+from orchestration.watching.report import Report
+from orchestration.watching.report import report as report_to
+from orchestration.watching.told import Told
 
 MINUTE = timedelta(minutes=1)
+TOLD = Told(rows=988, read_up_to="0:990")
+"""What the table of ``glance`` is like."""
+
+
+def report(seen: Glance, cursor: Cursor, *, told: Told | None = None) -> Report:
+    return report_to(seen, cursor, {} if told is None else {"decisions": told})
 
 
 def keys(found: Report, kind: type) -> list[str]:
@@ -43,7 +53,7 @@ def test_first_look_reports_everything() -> None:
 
 def test_second_look_repeats_nothing_that_has_not_changed() -> None:
     first = report(glance(), Cursor())
-    second = report(glance(at=NOW + MINUTE), after(first.cursor))
+    second = report(glance(at=NOW + MINUTE), after(first.cursor), told=TOLD)
 
     assert keys(second, dg.AssetMaterialization) == []
     assert keys(second, dg.AssetCheckEvaluation) == []
@@ -54,11 +64,12 @@ def test_commit_and_intake_are_new_with_their_figures() -> None:
     first = report(glance(), Cursor())
     grown = broker(ends={"transactions": {0: 700, 1: 420}, "dead_letters": {0: 3}})
     seen = glance(at=NOW + MINUTE, broker=grown, lake=[head(snapshot_id=8, rows=1108)])
-    second = report(seen, after(first.cursor))
+    second = report(seen, after(first.cursor), told=TOLD)
 
     (commit,) = [one for one in second.events if isinstance(one, dg.AssetMaterialization)]
     assert commit.metadata["dagster/row_count"].value == 1108
     assert commit.metadata["snapshot"].value == "8"
+    assert commit.metadata["read up to"].value == "0:990"
     observed = {
         one.asset_key.to_user_string(): one.metadata
         for one in second.events
@@ -68,6 +79,23 @@ def test_commit_and_intake_are_new_with_their_figures() -> None:
     assert observed["kafka/transactions"]["records a second"].value == 2.0
     assert observed["kafka/transactions"]["end offset"].value == 1120
     assert "12 transactions wait at 2/s; 1,108 decisions stored" in second.sentence
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_new"),
+    [
+        ({"snapshot_id": 8}, False),  # compacted: the same rows in other files
+        ({"snapshot_id": 8, "rows": 987}, True),  # somebody has deleted one
+        ({"snapshot_id": 8, "next_offsets": {0: 991}}, True),
+        ({"snapshot_id": 8, "next_offsets": {1: 0, 0: 990}}, True),
+        ({"snapshot_id": None, "rows": 0}, False),
+    ],
+)
+def test_table_is_new_when_its_sink_moved_or_rows_changed_and_not_after_upkeep(
+    changed: dict[str, Any], is_new: bool
+) -> None:
+    found = report(glance(lake=[replace(head(), **changed)]), Cursor(), told=TOLD)
+    assert keys(found, dg.AssetMaterialization) == (["iceberg/decisions"] if is_new else [])
 
 
 def test_check_is_reported_when_it_changes_and_now_and_then() -> None:
@@ -101,7 +129,7 @@ def test_what_is_away_is_said_in_words_and_what_was_known_stays_known() -> None:
     assert keys(dark, dg.AssetMaterialization) == []
     assert dark.incident.repair_key is None
     # Nothing is new when they are back.
-    back = report(glance(at=NOW + 2 * MINUTE), after(dark.cursor))
+    back = report(glance(at=NOW + 2 * MINUTE), after(dark.cursor), told=TOLD)
     assert keys(back, dg.AssetMaterialization) == []
 
 

@@ -69,6 +69,19 @@ def test_ended_job_is_asked_to_be_restored_once(instance: dg.DagsterInstance) ->
     assert second.run_requests == []
 
 
+def test_commit_is_told_once_though_the_daemon_died_before_it_kept_the_cursor(
+    instance: dg.DagsterInstance,
+) -> None:
+    for _ in range(2):
+        found = tick(instance, glance(), cursor=None)
+        assert isinstance(found, dg.SensorResult)
+        for event in found.asset_events:
+            instance.report_runless_asset_event(event)
+
+    told = instance.fetch_materializations(dg.AssetKey(["iceberg", "decisions"]), limit=5)
+    assert len(told.records) == 1
+
+
 def test_wrong_setting_is_said_in_the_tick(instance: dg.DagsterInstance) -> None:
     found = tick(instance, SettingsError("FRAUDLAKE_KAFKA_PARTITIONS='many': must be a number"))
     assert isinstance(found, dg.SkipReason)
