@@ -36,9 +36,9 @@ SHOWN = 20
 
 def judge_scores(found: Behaviour) -> Verdict:
     """Are scores spread as in the week before?"""
-    few = _too_few(found)
-    if few is not None:
-        return few
+    unjudged = _explain_unjudged(found, "scores")
+    if unjudged is not None:
+        return unjudged
     shift = stability_index(found.reference.scores, found.recent.scores)
     sentence = f"scores of {found.ruleset} moved by {shift:.3f} against the week before"
     if shift > SHIFT:
@@ -48,9 +48,10 @@ def judge_scores(found: Behaviour) -> Verdict:
 
 def judge_rules_fired(found: Behaviour) -> Verdict:
     """Does each rule fire as often as in the week before?"""
-    few = _too_few(found)
-    if few is not None:
-        return few
+    fired = ", ".join(sorted(found.recent.rules)) or "none fired"
+    unjudged = _explain_unjudged(found, f"the rules ({fired})")
+    if unjudged is not None:
+        return unjudged
     rates = {name: _rates(found, name) for name in {**found.reference.rules, **found.recent.rules}}
     moved = {name: pair for name, pair in rates.items() if _has_moved(found, name, *pair)}
     table = _rate_table(rates, moved)
@@ -169,13 +170,19 @@ def stability_index(reference: Mapping[str, int], recent: Mapping[str, int]) -> 
     return total
 
 
-def _too_few(found: Behaviour) -> Verdict | None:
-    fewest = min(found.recent.decisions, found.reference.decisions)
-    if fewest >= FEWEST_DECISIONS:
+def _explain_unjudged(found: Behaviour, what: str) -> Verdict | None:
+    """None where there is enough of both; a new rule set has decided nothing to compare with.
+
+    The first day under it is the one in which a faulty rule shows: it must not look well.
+    """
+    recent, before = found.recent.decisions, found.reference.decisions
+    if recent < FEWEST_DECISIONS:
+        return is_well(f"{recent:,} decisions within a day are too few to judge")
+    if before >= FEWEST_DECISIONS:
         return None
-    return is_well(
-        f"too few to judge: {found.recent.decisions:,} decisions within a day, "
-        f"{found.reference.decisions:,} in the week before under {found.ruleset or 'any rule set'}"
+    return warn(
+        f"{what} cannot be judged until {FEWEST_DECISIONS:,} decisions of {found.ruleset} are "
+        f"older than a day: {before:,} are, of eight days; {recent:,} are newer"
     )
 
 

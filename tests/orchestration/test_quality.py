@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -39,7 +40,8 @@ def lately(**other: object) -> Behaviour:
 
 
 FEW = Behaviour(ruleset="r@1", recent=Counts(decisions=999), reference=WEEK)
-NEW = Behaviour(ruleset="r@2", recent=WEEK, reference=Counts(decisions=10))
+NEW = Behaviour(ruleset="r@2", recent=WEEK, reference=Counts(decisions=999))
+OLD_ENOUGH = Behaviour(ruleset="r@2", recent=WEEK, reference=replace(WEEK, decisions=1_000))
 
 
 def test_stability_index_is_what_the_formula_gives() -> None:
@@ -54,8 +56,9 @@ def test_stability_index_is_what_the_formula_gives() -> None:
     [
         (lately(), "passed", "moved by 0.000"),
         (lately(scores={"0": 6_000, "9": 4_000}), "WARN", "above 0.25"),
-        (FEW, "passed", "too few to judge: 999 decisions"),
-        (NEW, "passed", "10 in the week before under r@2"),
+        (FEW, "passed", "999 decisions within a day are too few to judge"),
+        (NEW, "WARN", "scores cannot be judged until 1,000 decisions of r@2 are older than a day"),
+        (OLD_ENOUGH, "passed", "scores of r@2 moved by 0.000"),
     ],
 )
 def test_scores(found: Behaviour, outcome: str, words: str) -> None:
@@ -80,6 +83,16 @@ def test_rules_fired(rules: dict[str, int], outcome: str, words: str) -> None:
     verdict = judge_rules_fired(lately(rules=rules))
     assert verdict.outcome == outcome
     assert words in verdict.sentence
+
+
+def test_rules_of_a_new_rule_set_are_named_as_not_judged() -> None:
+    verdict = judge_rules_fired(NEW)
+    assert verdict.outcome == "WARN"
+    assert verdict.sentence == (
+        "the rules (far, rare) cannot be judged until 1,000 decisions of r@2 are older than a day: "
+        "999 are, of eight days; 70,000 are newer"
+    )
+    assert judge_rules_fired(FEW).passed
 
 
 def test_rates_of_all_rules_are_shown_and_what_moved_stands_out() -> None:
