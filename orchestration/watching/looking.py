@@ -6,6 +6,7 @@ is left behind if it does not end in time (a catalog behind a dead network takes
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -41,7 +42,9 @@ LOOK_SECONDS = 5.0
 """The longest that a whole look takes."""
 HOUR_MS = 3_600_000
 WATCHED_TOPICS = ("transactions", "customers", "labels", "decisions", "alerts", "dead_letters")
+_FAULTS = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
 _Answer = TypeVar("_Answer")
+_LOG = logging.getLogger(__name__)
 
 
 class Lookout:
@@ -191,9 +194,18 @@ def _count_since(
 
 
 def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:
+    """Its answer, or why there is none."""
     try:
         return future.result(max(0.0, deadline - time.monotonic()))
     except FutureTimeoutError:
         return Trouble(sentence=f"{whom} did not answer within {LOOK_SECONDS:.0f} s")
     except FraudlakeError as error:
         return Trouble(sentence=str(error))
+    except _FAULTS as error:
+        # A client's or our own, such as an answer of a kind that nobody foresaw: the other systems
+        # are seen all the same, and whoever mends it finds where it was.
+        _LOG.exception("event=look_failed whom=%r", whom)
+        return Trouble(
+            sentence=f"{whom} could not be looked at: {type(error).__name__}: {error}. The log of "
+            "the code server has where"
+        )

@@ -90,7 +90,7 @@ def glance(**other: Any) -> Glance:
         notes=notes(),
         stream=stream(),
         broker=broker(),
-        index=IndexGlance(alerts=9, stored_digest="d", wanted_digest="d"),
+        index=IndexGlance(alerts=9, has_template=True),
         lake=[head()],
     )
     return replace(plain, **other)

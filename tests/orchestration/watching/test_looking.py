@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestration.watching import looking
 from orchestration.watching.glance import Trouble
 from orchestration.watching.looking import Lookout, read_notes
 from pipelines.errors import SettingsError
@@ -62,6 +63,43 @@ def test_look_at_nothing_but_dead_servers_ends_in_time_and_names_each(
     assert f"http://{away}/catalog" in lake or lake == "the lakehouse did not answer within 5 s"
     assert not isinstance(seen.notes, Trouble)
     assert seconds < LONGEST
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (KeyError("jobs"), "Flink could not be looked at: KeyError: 'jobs'"),
+        (TypeError("an answer of another kind"), "TypeError: an answer of another kind"),
+        (ValueError("no JSON"), "ValueError: no JSON"),
+        (OSError("disk"), "OSError: disk"),
+    ],
+)
+def test_answer_that_nobody_foresaw_troubles_its_system_alone_and_is_logged(
+    error: Exception,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def look_wrongly(settings: Settings) -> None:
+        raise error
+
+    monkeypatch.setattr(looking, "look_at_stream", look_wrongly)
+    with somewhere(is_silent=False) as away:
+        for name, value in {
+            "STACK_HOME": str(tmp_path),
+            "KAFKA_BOOTSTRAP_SERVERS": away,
+            "ELASTICSEARCH_URL": f"http://{away}",
+            "LAKEHOUSE_CATALOG_URI": f"http://{away}/catalog",
+            "LAKEHOUSE_WAREHOUSE": "w",
+        }.items():
+            monkeypatch.setenv(f"FRAUDLAKE_{name}", value)
+        seen = Lookout().look(NOW)
+
+    assert isinstance(seen.stream, Trouble)
+    assert words in seen.stream.sentence
+    assert not isinstance(seen.notes, Trouble)
+    assert "look_wrongly" in caplog.text
 
 
 def test_wrong_setting_is_for_the_caller_to_say(
