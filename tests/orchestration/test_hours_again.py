@@ -95,11 +95,12 @@ def compare(instance: dg.DagsterInstance, begin: datetime, *, is_broken: bool) -
 
 
 def tick(instance: dg.DagsterInstance) -> list[str | None]:
-    found = hours_again(dg.build_sensor_context(instance=instance))
-    if isinstance(found, dg.SkipReason):
-        return []
-
-    assert isinstance(found, dg.SensorResult)
+    location = dg.Definitions(
+        assets=[hours], sensors=[hours_again], resources={"audit": FakeAudit()}
+    )
+    context = dg.build_sensor_context(instance=instance, definitions=location)
+    found = location.resolve_sensor_def("hours_again").evaluate_tick(context)
+    assert all(request.asset_selection == [hours.key] for request in found.run_requests or ())
     return [request.partition_key for request in found.run_requests or ()]
 
 
