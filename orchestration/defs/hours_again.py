@@ -45,6 +45,8 @@ def hours_again(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
     due = choose_hours(known, _read_outcomes(context.instance), now=datetime.now(UTC))
     if not due:
         return dg.SkipReason("no hour was missed, and none is due again")
+    if _has_failed(context.instance):
+        due = due[-1:]  # a server may be away still: one run finds out, not one for each hour
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -61,6 +63,12 @@ def hours_again(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
 def _is_under_way(instance: dg.DagsterInstance) -> bool:
     unfinished = dg.RunsFilter(statuses=_UNFINISHED, tags={TAG: "true"})
     return len(instance.get_run_ids(unfinished, limit=1)) > 0
+
+
+def _has_failed(instance: dg.DagsterInstance) -> bool:
+    """Whether the newest run that was asked for here could not compare its hour."""
+    newest = instance.get_runs(dg.RunsFilter(tags={TAG: "true"}), limit=1)
+    return [run.status for run in newest] == [dg.DagsterRunStatus.FAILURE]
 
 
 def _read_outcomes(instance: dg.DagsterInstance) -> Mapping[datetime, Compared]:

@@ -10,9 +10,10 @@ import dagster as dg
 import pytest
 from test_reconciling import hour, seen
 
-from orchestration.defs.hours_again import hours_again
+from orchestration.defs.hours_again import TAG, hours_again
 from orchestration.defs.reconciliation import begin_of_hours, hours
 from orchestration.hours_due import MOST, Compared, choose_hours
+from pipelines.errors import TerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,6 +103,31 @@ def tick(instance: dg.DagsterInstance) -> list[str | None]:
     found = location.resolve_sensor_def("hours_again").evaluate_tick(context)
     assert all(request.asset_selection == [hours.key] for request in found.run_requests or ())
     return [request.partition_key for request in found.run_requests or ()]
+
+
+class AbsentAudit:
+    def gather_hour(self, begin: datetime, *, log: Callable[[str], object]) -> HourEvidence:
+        msg = "no Kafka broker answers"
+        raise TerminalError(msg)
+
+
+def test_while_hours_cannot_be_compared_one_is_asked_for_at_a_time(
+    instance: dg.DagsterInstance,
+) -> None:
+    first = full_hour() - 9 * HOUR
+    compare(instance, first, is_broken=False)
+    assert len(tick(instance)) >= 7
+
+    failed = dg.materialize(
+        [hours],
+        instance=instance,
+        resources={"audit": AbsentAudit()},
+        partition_key=f"{first + HOUR:%Y-%m-%d-%H:%M}",
+        tags={TAG: "true"},
+        raise_on_error=False,
+    )
+    assert not failed.success
+    assert len(tick(instance)) == 1
 
 
 def full_hour() -> datetime:
