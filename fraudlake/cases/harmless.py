@@ -34,9 +34,11 @@ class Harmless:
 
 
 def strip_controls(text: str) -> str:
-    """Without control and format characters; new lines stay.
+    """Without control and format characters; new lines and tabs stay.
 
     >>> strip_controls("a\\x1b[2Jb")
     'a[2Jb'
     """
-    return "".join(one for one in text if one == "\n" or unicodedata.category(one) not in _HARMFUL)
+    return "".join(
+        one for one in text if one in "\n\t" or unicodedata.category(one) not in _HARMFUL
+    )

@@ -139,7 +139,8 @@ def _finish(
     }
     if len(payments) < len(wanted):
         what_now = (
-            "The case has the verdict; `fraudlake alerts send-verdicts` sends what is missing"
+            f"The case says {alert.case.verdict}; `fraudlake alerts send-verdicts` sends what is "
+            "missing"
         )
         raise _behind(alert, found=len(payments), wanted=len(wanted), what_now=what_now)
     sent = deliver(

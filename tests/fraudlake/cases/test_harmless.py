@@ -17,7 +17,7 @@ from fraudlake.cases.harmless import Harmless, strip_controls
         ("a\x9b2Jb", "a2Jb"),
         ("bell\x07, rubout\x7f", "bell, rubout"),
         ("turned \u202eround", "turned round"),
-        ("two\nlines", "two\nlines"),
+        ("two\nlines,\ta tab", "two\nlines,\ta tab"),
         ("déjà vu 日本 ━━▶", "déjà vu 日本 ━━▶"),
     ],
 )
