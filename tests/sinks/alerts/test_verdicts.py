@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from stored_alerts import make_label, make_stored
 
-from sinks.alerts.verdicts import Payment, _closed, _PendingError
+from pipelines.errors import TransientError
+from sinks.alerts.verdicts import Payment, _all_payments, _closed, _PendingError
 
 CLOSED = {
     "status": "closed",
@@ -82,3 +83,10 @@ def test_verdict_whose_labels_are_under_way_is_not_replaced(verdict: str) -> Non
 
 def test_payment_that_came_twice_is_labelled_once() -> None:
     assert close({}, "tx-0", "tx-1", "tx-0")["label"]["sending"] == ["tx-0", "tx-1"]
+
+
+def test_verdict_ahead_of_the_lakehouse_is_not_given() -> None:
+    with pytest.raises(
+        TransientError, match=r"has 0 of the 2 payments .* was not given; try again"
+    ):
+        _all_payments(make_stored(hits=2), lambda _: [])
