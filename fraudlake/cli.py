@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from fraudlake.cases.harmless import strip_controls
 from fraudlake.commands import register_commands
 from pipelines.errors import FraudlakeError, SettingsError, TransientError
 
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def _say(text: str) -> None:
-    shown = escape(text)  # a path or a log line may look like markup
+    shown = escape(strip_controls(text))  # a path, a name or a log line may look like markup
     Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {shown}", highlight=False)
 
 

@@ -56,5 +56,5 @@ def describe_case(case: Case) -> str:
     """
     if case.verdict is not None:
         sent = "" if case.label is None or case.label.state == "sent" else ", labels not sent yet"
-        return f"{case.verdict}, by {case.updated_by or case.assignee or 'somebody'}{sent}"
+        return f"{case.verdict}, by {case.assignee or case.updated_by or 'somebody'}{sent}"
     return "" if case.assignee is None else f"with {case.assignee}"

@@ -131,4 +131,6 @@ def _explain_nothing(wanted: Wanted) -> str:
 def _print(part: RenderableType) -> None:
     from rich.console import Console
 
-    Console(highlight=False, emoji=False).print(part)
+    from fraudlake.cases.harmless import Harmless
+
+    Console(highlight=False, emoji=False).print(Harmless(part))

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import getpass
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-AlertId = Annotated[str, typer.Argument(metavar="ID", help="An alert's id, or its beginning.")]
+from fraudlake.cases.wording import count
+
+if TYPE_CHECKING:
+    from sinks.alerts.verdicts import Given
+
+AlertId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="An alert's id, or six characters or more of its beginning."),
+]
 By = Annotated[
     str | None,
     typer.Option(
@@ -80,8 +88,7 @@ def note(
     from sinks.alerts import cases
 
     alert = cases.add_note(Settings.from_env(), alert_id, text=text, by=by or getpass.getuser())
-    count = len(alert.case.notes)
-    typer.echo(f"{alert.alert_id} has {count} note{'s' if count > 1 else ''}")
+    typer.echo(f"{alert.alert_id} has {count(len(alert.case.notes), 'note')}")
 
 
 def verdict(
@@ -112,11 +119,13 @@ def verdict(
         by=by or getpass.getuser(),
         payments_of=lambda alert: read_flagged(settings, alert),
     )
-    typer.echo(f"{given.alert.alert_id} is {verdict.value}: {_said(given.labels)}")
+    typer.echo(_said(given))
 
 
 def send_verdicts() -> None:
     """Send the labels of verdicts that were interrupted before their labels were in the topic.
+
+    One that cannot be finished yet holds up no other; it is named, and the exit code is 1.
 
     Example: [bold]fraudlake alerts send-verdicts[/bold]
     """
@@ -125,14 +134,19 @@ def send_verdicts() -> None:
     from sinks.alerts.verdicts import finish_verdicts
 
     settings = Settings.from_env()
-    finished = finish_verdicts(settings, lambda alert: read_flagged(settings, alert))
+    finished, unfinished = finish_verdicts(settings, lambda alert: read_flagged(settings, alert))
     for given in finished:
-        typer.echo(f"{given.alert.alert_id} is {given.alert.case.verdict}: {_said(given.labels)}")
+        typer.echo(_said(given))
+    for one in unfinished:
+        typer.echo(f"{one.alert_id} is not finished: {one.error}", err=True)
+    if unfinished:
+        raise typer.Exit(1)
     if not finished:
         typer.echo("every verdict's labels are in the topic")
 
 
-def _said(labels: int) -> str:
-    if labels == 0:
-        return "its labels were in the topic already"
-    return f"{labels:,} payment{'s' if labels > 1 else ''} labelled"
+def _said(given: Given) -> str:
+    labels = "its labels were in the topic already"
+    if given.labels > 0:
+        labels = f"{count(given.labels, 'payment')} labelled"
+    return f"{given.alert.alert_id} is {given.alert.case.verdict}: {labels}"

@@ -6,6 +6,7 @@ faster, the case is read again and the edit judged again: nobody's work is overw
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -25,6 +26,8 @@ TRIES = 10
 """A revision of the sink comes once in seconds; ten edits lost in a row are no accident."""
 LONGEST_NOTE = 10_000
 LONGEST_NAME = 256
+SHORTEST_ID = 6
+"""Fewer characters of an id may mean another alert tomorrow."""
 _CHANGED = (ConflictError, NotFoundError)
 """Not found: the document is gone, or not where it was."""
 
@@ -35,14 +38,19 @@ Change = Callable[["StoredAlert"], dict[str, object]]
 def assign(
     settings: Settings, alert_id: str, *, assignee: str | None, by: str, may_take_over: bool = False
 ) -> StoredAlert:
-    """Give the case to ``assignee``, or back to nobody; TerminalError if somebody else has it."""
+    """Give the case to ``assignee``, or back to nobody; TerminalError if somebody else has it.
+
+    Who takes over a closed case may give another verdict; it stays closed.
+    """
     _check_name(by)
     if assignee is not None:
         _check_name(assignee)
 
     def change(alert: StoredAlert) -> dict[str, object]:
         case = alert.case
-        _check_open(alert)
+        is_closed = case.status == "closed"
+        if is_closed and (assignee is None or not may_take_over):
+            raise _explain_closed(alert)
         if case.assignee not in {None, assignee, by} and not may_take_over:
             since = "" if case.assigned_at is None else f" since {_say_time(case.assigned_at)}"
             msg = (
@@ -51,9 +59,10 @@ def assign(
             )
             raise TerminalError(msg)
         now = write_now()
+        status = "open" if assignee is None else "in_progress"
         return {
             "assignee": assignee,
-            "status": "open" if assignee is None else "in_progress",
+            "status": case.status if is_closed else status,
             "assigned_at": None if assignee is None else now,
             **_signed(by, now),
         }
@@ -67,6 +76,7 @@ def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> Stored
     if not text.strip() or len(text) > LONGEST_NOTE:
         msg = f"a note has 1 to {LONGEST_NOTE:,} characters, this one has {len(text.strip()):,}"
         raise TerminalError(msg)
+    _check_text(text)
 
     def change(alert: StoredAlert) -> dict[str, object]:
         now = write_now()
@@ -76,11 +86,22 @@ def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> Stored
     return edit_case(settings, alert_id, change)
 
 
+def find_case(settings: Settings, alert_id: str) -> StoredAlert:
+    """The alert to work on; TerminalError unless ``alert_id`` names one beyond doubt."""
+    if len(alert_id.strip()) < SHORTEST_ID:
+        msg = (
+            f"{alert_id!r} is too short to change an alert by: give at least {SHORTEST_ID} "
+            "characters of its id, from `fraudlake alerts list`"
+        )
+        raise TerminalError(msg)
+    return read_alert(settings, alert_id)
+
+
 def edit_case(settings: Settings, alert_id: str, change: Change) -> StoredAlert:
     """Put the fields of ``change`` into the case; the alert as it is afterwards."""
     with connect(settings.elasticsearch) as client:
         for _ in range(TRIES):
-            seen = read_alert(settings, alert_id)
+            seen = find_case(settings, alert_id)
             fields = change(seen)
             try:
                 with translate_errors(settings.elasticsearch, passing=_CHANGED):
@@ -101,15 +122,30 @@ def edit_case(settings: Settings, alert_id: str, change: Change) -> StoredAlert:
     raise TransientError(msg)
 
 
-def check_verdict(case: Case, *, verdict: str, by: str, alert_id: str) -> None:
-    """TerminalError when the case is somebody else's."""
+def check_verdict(alert: StoredAlert, *, verdict: str, reason: str | None, by: str) -> None:
+    """TerminalError when the case is somebody else's, unless it only repeats what they said."""
     _check_name(by)
-    if case.assignee not in {None, by} and case.verdict != verdict:
+    case = alert.case
+    if not is_of_another(case, by):
+        return
+    take_over = f"`fraudlake alerts assign {alert.alert_id[:10]} {by} --take-over` takes it over"
+    if case.status != "closed" or case.verdict != verdict:
         msg = (
-            f"alert {alert_id} is with {case.assignee}: a verdict is theirs to give. "
-            f"`fraudlake alerts assign {alert_id[:10]} {by} --take-over` takes it over"
+            f"alert {alert.alert_id} is with {case.assignee}: a verdict is theirs to give. "
+            f"{take_over}"
         )
         raise TerminalError(msg)
+    if reason not in {None, case.reason}:
+        msg = (
+            f"the verdict on alert {alert.alert_id} is {case.assignee}'s, and so is its reason. "
+            f"Without --reason the payments since then are labelled; {take_over}"
+        )
+        raise TerminalError(msg)
+
+
+def is_of_another(case: Case, by: str) -> bool:
+    """Whether somebody else than ``by`` has the case."""
+    return case.assignee not in {None, by}
 
 
 def write_note(note: Note) -> dict[str, object]:
@@ -131,11 +167,19 @@ def _signed(by: str, now: str) -> dict[str, object]:
     return {"updated_by": by, "updated_at": now}
 
 
-def _check_open(alert: StoredAlert) -> None:
-    if alert.case.status == "closed":
+def _explain_closed(alert: StoredAlert) -> TerminalError:
+    return TerminalError(
+        f"alert {alert.alert_id} is closed (verdict {alert.case.verdict}) and cannot be reopened. "
+        "`--take-over` gives it to somebody who may then give another verdict"
+    )
+
+
+def _check_text(text: str) -> None:
+    found = [one for one in text if unicodedata.category(one) == "Cc" and one not in "\n\t"]
+    if found:
         msg = (
-            f"alert {alert.alert_id} is closed (verdict {alert.case.verdict}). "
-            "Another verdict can still be given"
+            f"a note has no control characters but newline and tab, this one has {found[0]!r}: "
+            "leave it out"
         )
         raise TerminalError(msg)
 

@@ -2,7 +2,8 @@
 
 The producer's transactional id is the alert's. So when a producer of it has been initialised,
 what an earlier one sent is either there or aborted, and cannot come any more: it is enough to
-look whether the verdict's id stands in the topic already.
+look whether the case still waits for these labels, and whether the verdict's id stands in the
+topic already.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pipelines.errors import TransientError
 from pipelines.kafka import connect_consumer, connect_producer, create_topics, read_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pipelines.contracts.label import Label
     from pipelines.settings import KafkaSettings
@@ -29,11 +30,18 @@ CLOCK_SLACK_MS = 60_000
 
 
 def deliver(
-    settings: KafkaSettings, labels: Sequence[Label], *, label_id: str, alert_id: str
+    settings: KafkaSettings,
+    labels: Sequence[Label],
+    *,
+    label_id: str,
+    alert_id: str,
+    is_current: Callable[[], bool],
 ) -> int:
     """See that ``labels`` are in the topic; how many were sent now, 0 if they were there.
 
-    TransientError when that is not known: call it again.
+    ``is_current`` says whether the case still waits for them; it is asked when nobody else can
+    be sending. If not, somebody else has sent them, and nothing is sent. TransientError when it is
+    not known what is there: call it again.
     """
     if not labels:
         return 0
@@ -41,6 +49,10 @@ def deliver(
     try:
         create_topics(settings, (topic,))
         producer = _open(settings, alert_id)
+        # Whoever wants to put the next verdict into the case must finish this one, and so fence
+        # this producer off: what is current now is so until the commit.
+        if not is_current():
+            return 0
         since_ms = min(label.label_time_ms for label in labels) - CLOCK_SLACK_MS
         if _holds(settings, topic.name, label_id, since_ms=since_ms):
             return 0
@@ -94,19 +106,26 @@ def _holds(settings: KafkaSettings, topic: str, label_id: str, *, since_ms: int)
             for one in consumer.offsets_for_times(wanted, PATIENCE_SECONDS)
         }
         consumer.assign([TopicPartition(topic, part, at) for part, at in places.items()])
-        return _scan(consumer, label_id.encode(), places, ends)
+        stable = {part: one.end for part, one in committed.items()}
+        return _scan(consumer, label_id.encode(), places, ends, stable=stable)
     finally:
         consumer.close()
 
 
 def _scan(
-    consumer: Consumer, label_id: bytes, places: dict[int, int], ends: Mapping[int, int]
+    consumer: Consumer,
+    label_id: bytes,
+    places: dict[int, int],
+    ends: Mapping[int, int],
+    *,
+    stable: Mapping[int, int],
 ) -> bool:
+    """Read from ``places`` up to ``ends``; TimeoutError when it does not get on for a while."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while any(places[part] < end for part, end in ends.items()):
+    while unread := [part for part, end in ends.items() if places[part] < end]:
         if time.monotonic() > deadline:
-            msg = f"a transaction of another producer was open for {PATIENCE_SECONDS:.0f} s"
-            raise TimeoutError(msg)
+            raise TimeoutError(_explain_halt(unread, places, ends, stable=stable))
+        before = dict(places)
         for message in consumer.consume(1000, 0.5):
             error = message.error()
             partition, offset = cast("int", message.partition()), cast("int", message.offset())
@@ -119,4 +138,20 @@ def _scan(
                 places[partition] = max(places[partition], offset)
             else:
                 raise KafkaException(error)
+        if places != before:
+            deadline = time.monotonic() + PATIENCE_SECONDS
     return False
+
+
+def _explain_halt(
+    unread: Sequence[int],
+    places: Mapping[int, int],
+    ends: Mapping[int, int],
+    *,
+    stable: Mapping[int, int],
+) -> str:
+    """What kept the search from its end: of another producer, or of the broker."""
+    if all(places[part] >= stable[part] for part in unread):
+        return f"a transaction of another producer was open for {PATIENCE_SECONDS:.0f} s"
+    left = sum(ends[part] - places[part] for part in unread)
+    return f"the broker sent nothing for {PATIENCE_SECONDS:.0f} s, {left:,} records before the end"

@@ -134,6 +134,9 @@ def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
 
     Everything that was written so far is seen, also what was written a moment ago.
     """
+    if not alert_id.strip():
+        msg = "an empty id names no alert: see `fraudlake alerts list`"
+        raise TerminalError(msg)
     refresh(settings)
     found = _search(settings, {"prefix": {"event.id": alert_id.lower()}}, limit=2)
     if not found:

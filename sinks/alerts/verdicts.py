@@ -3,9 +3,10 @@
 Two systems, no transaction over both. So the case says first what is to be sent and under which
 id (``pending``), then the labels are sent, then the case says so (``sent``):
 
-1. the verdict, a new id and the payments to label are written into the case;
+1. the verdict, a new id and the payments to label are written into the case, never over an id
+   that is still ``pending``: that one is finished first;
 2. the labels go to the topic in one Kafka transaction, each with the id in its header, unless
-   some with that id are there already;
+   some with that id are there already, or the case has another id by now;
 3. the case says ``sent``.
 
 Killed between any two of them, the next ``give_verdict`` or ``finish_verdicts`` goes on at 2.
@@ -18,8 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.contracts.label import Label
-from pipelines.errors import TerminalError, TransientError
-from sinks.alerts.cases import check_verdict, edit_case, write_now
+from pipelines.errors import FraudlakeError, TerminalError, TransientError
+from sinks.alerts.cases import check_verdict, edit_case, find_case, is_of_another, write_now
 from sinks.alerts.label_delivery import deliver
 from sinks.alerts.search import Wanted, list_alerts, read_alert, refresh
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from sinks.alerts.stored import StoredAlert, VerdictLabel
 
+TRIES = 5
+"""Each is lost only to a verdict that somebody else gave in the same second."""
 MOST_PENDING = 1_000
 LONGEST_REASON = 256
 """As the contract of labels says."""
@@ -54,6 +57,18 @@ class Given:
     """How many labels were sent by this call."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A verdict whose labels may still be missing, and why."""
+
+    alert_id: str
+    error: FraudlakeError
+
+
+class _PendingError(Exception):
+    """The case has a verdict whose labels are under way."""
+
+
 def give_verdict(
     settings: Settings,
     alert_id: str,
@@ -69,29 +84,46 @@ def give_verdict(
     topic yet: the case says ``pending``, and the same call again finishes it.
     """
     _check_reason(reason)
-    alert = read_alert(settings, alert_id)
-    check_verdict(alert.case, verdict=verdict, by=by, alert_id=alert.alert_id)
-    finished = _finish(settings, alert, payments_of)
-    # 1.
-    payments = _all_payments(finished.alert, payments_of)
 
     def change(seen: StoredAlert) -> dict[str, object]:
-        check_verdict(seen.case, verdict=verdict, by=by, alert_id=seen.alert_id)
+        check_verdict(seen, verdict=verdict, reason=reason, by=by)
         return _closed(seen, verdict=verdict, reason=reason, by=by, payments=payments)
 
-    given = edit_case(settings, alert.alert_id, change)
-    # 2. and 3.
-    sent = _finish(settings, given, payments_of)
-    return Given(alert=sent.alert, labels=finished.labels + sent.labels)
+    earlier = 0
+    for _ in range(TRIES):
+        alert = find_case(settings, alert_id)
+        check_verdict(alert, verdict=verdict, reason=reason, by=by)
+        finished = _finish(settings, alert, payments_of)
+        earlier += finished.labels
+        # 1.
+        payments = _all_payments(finished.alert, payments_of)
+        try:
+            given = edit_case(settings, alert.alert_id, change)
+        except _PendingError:
+            continue
+        # 2. and 3.
+        sent = _finish(settings, given, payments_of)
+        return Given(alert=sent.alert, labels=earlier + sent.labels)
+    msg = f"alert {alert_id} was given verdicts by others {TRIES} times in a row: try again"
+    raise TransientError(msg)
 
 
 def finish_verdicts(
     settings: Settings, payments_of: Callable[[StoredAlert], Sequence[Payment]]
-) -> list[Given]:
-    """Send the labels of every verdict that was given and not finished."""
+) -> tuple[list[Given], list[Unfinished]]:
+    """Send the labels of every verdict that was given and not finished.
+
+    One that cannot be finished holds up none of the others.
+    """
     refresh(settings)
-    found = list_alerts(settings, Wanted(label_state="pending"), limit=MOST_PENDING)
-    return [_finish(settings, alert, payments_of) for alert in found]
+    finished: list[Given] = []
+    unfinished: list[Unfinished] = []
+    for alert in list_alerts(settings, Wanted(label_state="pending"), limit=MOST_PENDING):
+        try:
+            finished.append(_finish(settings, alert, payments_of))
+        except FraudlakeError as error:
+            unfinished.append(Unfinished(alert_id=alert.alert_id, error=error))
+    return finished, unfinished
 
 
 def _finish(
@@ -101,19 +133,36 @@ def _finish(
     if label is None or label.state != "pending":
         return Given(alert=alert, labels=0)
     wanted = set(label.sending)
-    payments = [one for one in payments_of(alert) if one.transaction_id in wanted]
+    # By id: a payment that came twice has one label.
+    payments = {
+        one.transaction_id: one for one in payments_of(alert) if one.transaction_id in wanted
+    }
     if len(payments) < len(wanted):
-        raise _behind(alert, found=len(payments), wanted=len(wanted))
-    labels = [_label(alert, label, one) for one in payments]
-    sent = deliver(settings.kafka, labels, label_id=label.id, alert_id=alert.alert_id)
+        what_now = (
+            f"The case says {alert.case.verdict}; `fraudlake alerts send-verdicts` sends what is "
+            "missing"
+        )
+        raise _behind(alert, found=len(payments), wanted=len(wanted), what_now=what_now)
+    sent = deliver(
+        settings.kafka,
+        [_label(alert, label, one) for one in payments.values()],
+        label_id=label.id,
+        alert_id=alert.alert_id,
+        is_current=lambda: _is_pending(read_alert(settings, alert.alert_id), label.id),
+    )
 
     def change(seen: StoredAlert) -> dict[str, object]:
         if seen.case.label is None or seen.case.label.id != label.id:
-            return {}  # another verdict was given meanwhile, and is sent by who gave it
-        done = [*label.transactions, *(one.transaction_id for one in payments)]
+            return {}  # who gave the next verdict had finished this one
+        done = [*label.transactions, *payments]
         return {"label": {"state": "sent", "transactions": done, "sending": []}}
 
     return Given(alert=edit_case(settings, alert.alert_id, change), labels=sent)
+
+
+def _is_pending(alert: StoredAlert, label_id: str) -> bool:
+    label = alert.case.label
+    return label is not None and label.id == label_id and label.state == "pending"
 
 
 def _all_payments(
@@ -121,27 +170,35 @@ def _all_payments(
 ) -> Sequence[Payment]:
     payments = payments_of(alert)
     if len(payments) < alert.hits:
-        raise _behind(alert, found=len(payments), wanted=alert.hits)
+        what_now = "The verdict was not given; try again"
+        raise _behind(alert, found=len(payments), wanted=alert.hits, what_now=what_now)
     return payments
 
 
 def _closed(
     seen: StoredAlert, *, verdict: str, reason: str | None, by: str, payments: Sequence[Payment]
 ) -> dict[str, object]:
+    """The fields of the case with its verdict; _PendingError while an earlier one is under way."""
     now = write_now()
     case = seen.case
-    is_same = case.label is not None and case.verdict == verdict
+    if case.label is not None and case.label.state == "pending":
+        raise _PendingError
+    is_same = case.verdict == verdict
     labelled = case.label.transactions if is_same and case.label is not None else ()
-    sending = [one.transaction_id for one in payments if one.transaction_id not in labelled]
-    fields: dict[str, object] = {
-        "status": "closed",
-        "assignee": case.assignee or by,
-        "verdict": verdict,
-        "reason": reason if reason is not None or not is_same else case.reason,
-        "closed_at": now,
-        "updated_at": now,
-        "updated_by": by,
-    }
+    flagged = dict.fromkeys(one.transaction_id for one in payments)
+    sending = [one for one in flagged if one not in labelled]
+    fields: dict[str, object] = {}
+    # The same verdict on a colleague's case adds labels; the verdict stays theirs.
+    if not is_of_another(case, by):
+        fields = {
+            "status": "closed",
+            "assignee": by,
+            "verdict": verdict,
+            "reason": reason if reason is not None or not is_same else case.reason,
+            "closed_at": now,
+            "updated_at": now,
+            "updated_by": by,
+        }
     if sending:
         fields["label"] = {
             "id": uuid.uuid4().hex,
@@ -174,8 +231,8 @@ def _check_reason(reason: str | None) -> None:
         raise TerminalError(msg)
 
 
-def _behind(alert: StoredAlert, *, found: int, wanted: int) -> TransientError:
+def _behind(alert: StoredAlert, *, found: int, wanted: int, what_now: str) -> TransientError:
     return TransientError(
         f"the lakehouse has {found} of the {wanted} payments of alert {alert.alert_id}: its sink "
-        "is behind or does not run (`fraudlake status`). Nothing was labelled; try again"
+        f"is behind or does not run (`fraudlake status`). {what_now}"
     )

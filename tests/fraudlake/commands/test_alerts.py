@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from fraudlake.cases import payments
 from fraudlake.cases.payments import CardPayment
 from fraudlake.cli import app
 from pipelines.errors import SinkError, TransientError
-from sinks.alerts import search
+from sinks.alerts import search, verdicts
 from sinks.alerts.search import Wanted
 from sinks.alerts.stored import StoredAlert, read_hit
 
@@ -137,6 +138,11 @@ def test_list_shows_what_an_investigator_asks_first(
         ({"status": "in_progress", "assignee": "ann"}, "with ann"),
         ({"status": "closed", "verdict": "fraud", "updated_by": "ann"}, "fraud, by ann"),
         (
+            # Ben wrote a note under her verdict.
+            {"status": "closed", "verdict": "fraud", "assignee": "ann", "updated_by": "ben"},
+            "fraud, by ann",
+        ),
+        (
             {
                 "status": "closed",
                 "verdict": "genuine",
@@ -214,6 +220,39 @@ def test_payments_after_the_verdict_are_told(monkeypatch: pytest.MonkeyPatch) ->
     shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
 
     assert "1 payment since then" in shown
+
+
+def test_control_characters_of_a_note_do_not_reach_the_terminal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    note = {"at": "2026-12-01T00:00:00Z", "by": "a\x1b[2Jnn", "text": "gone\x1b]0;title\x07"}
+    stored = read_hit(make_hit(assignee="be\x9b2Jn", notes=[note]))
+    monkeypatch.setattr(search, "read_alert", lambda *_: stored)
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [stored])
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: [])
+
+    shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
+    shown += CliRunner().invoke(app, ["alerts", "list"]).output
+
+    assert "gone]0;title" in shown
+    assert not {"\x1b", "\x07", "\x9b"} & set(shown)
+
+
+def test_verdict_that_cannot_be_finished_is_named_and_changes_the_exit_code(
+    stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = [
+        verdicts.Given(alert=replace(stored, case=replace(stored.case, verdict="fraud")), labels=2)
+    ]
+    stuck = verdicts.Unfinished(alert_id="f" * 32, error=TransientError("its sink is behind"))
+    answer = finished, [stuck]
+    monkeypatch.setattr(verdicts, "finish_verdicts", lambda *_: answer)
+
+    result = CliRunner().invoke(app, ["alerts", "send-verdicts"])
+
+    assert result.exit_code == 1
+    assert result.stdout == f"{ALERT_ID} is fraud: 2 payments labelled\n"
+    assert result.stderr == f"{'f' * 32} is not finished: its sink is behind\n"
 
 
 def test_machines_read_documents(stored: StoredAlert, monkeypatch: pytest.MonkeyPatch) -> None:
