@@ -8,7 +8,7 @@ import pytest
 
 from pipelines.contracts.faults import ContractFault, FaultReason
 from sinks.alerts.alert import parse_alert
-from sinks.alerts.document import Document, Origin, build_document
+from sinks.alerts.document import Document, Origin, draft_document
 from sinks.alerts.travel import travel_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 def build(value: bytes, *, offset: int = 5, ingested_at: datetime = NOON) -> Document:
     alert = parse_alert(value)
-    return build_document(
+    draft = draft_document(
         alert,
         origin=Origin(topic="alerts", partition=3, offset=offset),
         index="fraud-alerts",
-        ingested_at=ingested_at,
         travel=travel_of(alert),
     )
+    return draft.at(ingested_at)
 
 
 def body_of(document: Document) -> dict[str, Any]:
