@@ -34,10 +34,11 @@ from pipelines.kafka import (
 from pipelines.sender import KafkaSender
 from sinks.alerts.alert import parse_alert
 from sinks.alerts.client import connect, translate_errors
-from sinks.alerts.document import Origin, build_document
+from sinks.alerts.document import Origin, draft_document
+from sinks.alerts.indices import read_inventory
 from sinks.alerts.run import BATCH_RECORDS, name_group
 from sinks.alerts.search import read_index_count
-from sinks.alerts.template import build_template, name_patterns
+from sinks.alerts.template import build_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -233,9 +234,8 @@ def _documents(records: Sequence[AlertRecord], index: str) -> Iterator[dict[str,
     now = datetime.now(UTC)
     for number, record in enumerate(records):
         origin = Origin(topic="alerts", partition=0, offset=number)
-        document = build_document(
-            parse_alert(record.value), origin=origin, index=index, ingested_at=now
-        )
+        draft = draft_document(parse_alert(record.value), origin=origin, index=index)
+        document = draft.at(now)
         source = orjson.loads(document.body)["upsert"]
         yield {"_op_type": "index", "_index": index, "_id": document.id, "_source": source}
 
@@ -243,8 +243,8 @@ def _documents(records: Sequence[AlertRecord], index: str) -> Iterator[dict[str,
 def _delete_indices(settings: Settings) -> None:
     index = settings.elasticsearch.index
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        names = ",".join([*name_patterns(index), f"{index}-plain"])
-        found = client.indices.get(index=names, allow_no_indices=True, ignore_unavailable=True)
-        for name in found:
-            client.indices.delete(index=name)
+        left = read_inventory(client, index)
+        names = [one.name for one in (*left.months, *left.copies, *left.strays)]
+        for name in (*names, f"{index}-plain"):
+            client.indices.delete(index=name, ignore_unavailable=True)
         client.options(ignore_status=404).indices.delete_index_template(name=index)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from sinks.alerts.client import connect, translate_errors
+from sinks.alerts.search import refresh_index
 from sinks.dashboards.buckets import OverTime
 from sinks.dashboards.measures import Ratio
 from sinks.dashboards.panel_search import (
@@ -58,7 +59,7 @@ def read_panels(settings: Settings, dashboard: Dashboard) -> list[ShownPanel]:
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
         if not client.indices.exists(index=index):
             return []
-        client.indices.refresh(index=index)
+        refresh_index(client, index)
         for panel in dashboard.panels:
             if isinstance(panel, Chart):
                 body: Any = chart_search(panel, dashboard)

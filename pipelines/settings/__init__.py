@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import SettingsError
 from pipelines.settings.catalog_faults import find_catalog_faults
 from pipelines.settings.elasticsearch_faults import find_elasticsearch_faults
+from pipelines.settings.kibana_faults import find_kibana_faults
 from pipelines.settings.reading import (
     CONFIG_FILE,
     CONFIG_VARIABLE,
@@ -96,6 +97,7 @@ class Settings:
         )
         faults += find_unknown_names(config, environ)
         faults += find_elasticsearch_faults(settings.elasticsearch)
+        faults += find_kibana_faults(settings.kibana)
         faults += find_catalog_faults(settings.lakehouse)
         if faults:
             raise SettingsError("; ".join(faults))

@@ -5,6 +5,7 @@ Found before anything is opened, so that no password ends up in an address, whic
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,11 +20,18 @@ _USERNAME = f"{_PREFIX}USERNAME"
 _PASSWORD = f"{_PREFIX}PASSWORD"
 _API_KEY = f"{_PREFIX}API_KEY"
 _CA_CERTIFICATE = f"{_PREFIX}CA_CERTIFICATE"
+_INDEX = f"{_PREFIX}INDEX"
+_LONGEST_INDEX = 200
+"""Elasticsearch takes 255 bytes; a month built anew, and what marks it, need some of them."""
 
 
 def find_elasticsearch_faults(elasticsearch: ElasticsearchSettings) -> list[str]:
     """Every fault; no sentence repeats an address, which may hold what must not be shown."""
-    return [*_faults_of_address(elasticsearch), *_faults_of_access(elasticsearch)]
+    return [
+        *_faults_of_address(elasticsearch),
+        *_faults_of_access(elasticsearch),
+        *_faults_of_index(elasticsearch.index),
+    ]
 
 
 def _faults_of_address(elasticsearch: ElasticsearchSettings) -> Iterator[str]:
@@ -43,6 +51,16 @@ def _faults_of_access(elasticsearch: ElasticsearchSettings) -> Iterator[str]:
         yield f"{_API_KEY} and {_USERNAME} are both set - keep one of them"
     if has_user != (elasticsearch.password.reveal() != ""):
         yield f"{_USERNAME} and {_PASSWORD} go together - set both, or none"
+
+
+def _faults_of_index(index: str) -> Iterator[str]:
+    # It names one alias, and stands in the names of months, of a template and of patterns.
+    if len(index) > _LONGEST_INDEX or re.fullmatch(r"[a-z0-9][a-z0-9._-]*", index) is None:
+        yield (
+            f"{_INDEX}={index!r} is no name of an index: it must begin with a small letter or a "
+            "digit and consist of those, '.', '_' and '-' "
+            f"({_LONGEST_INDEX} at most), such as fraud-alerts"
+        )
 
 
 def _is_address(url: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from elasticsearch import ApiError, TransportError
 
 from pipelines.errors import SinkError, TransientError
-from sinks.alerts.client import BLOCKED, explain
+from sinks.alerts.client import BLOCKED, CLOSED, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 
 _ANSWER = "items.*.status,items.*.error.type,items.*.error.reason"
 _TOO_LARGE = 413
+_OF_THE_DOCUMENT = frozenset(
+    {
+        "document_parsing_exception",
+        "mapper_parsing_exception",
+        "strict_dynamic_mapping_exception",
+    }
+)
+_ARGUMENT = "illegal_argument_exception"
+_TERM_TOO_LONG = "Document contains at least one immense term"
+"""The one reason of an ``illegal_argument_exception`` for which a document can be blamed."""
+_NO_WRITE_INDEX = "no write index is defined"
 _SERVER_PATIENCE = "20s"
 """Shorter than the client's, so that a write the client gave up cannot land after a newer one."""
 
@@ -83,18 +94,17 @@ def classify(reply: ItemReply) -> Verdict:
     """What to do with an item after its reply.
 
     409: somebody edited the document at the same moment. 429 and 5xx: the server is busy or a
-    shard is away. A block, be it 403 or 429: the index is closed to writing until it is built anew,
-    a full disk has room, or an operator opens it. 400: this document can never be stored as the
-    mapping is; but ``validation_exception`` speaks of the cluster (too many shards), not of the
-    document.
+    shard is away. A block, be it 403 or 429, or a closed index: it is closed until it is built
+    anew, a full disk has room, or an operator opens it. 400: only where the answer speaks of the
+    document can that document never be stored as the mapping is. Any other 400 speaks of the
+    cluster or of the index (too many shards, an alias without a write index) and is every
+    document's: as dead letters, a whole month would be.
     """
     if 200 <= reply.status < 300:
         return Verdict.DONE
-    if reply.error == BLOCKED or reply.status in {409, 429} or reply.status >= 500:
+    if reply.error in {BLOCKED, CLOSED} or reply.status in {409, 429} or reply.status >= 500:
         return Verdict.RETRY
-    if reply.status == _TOO_LARGE:
-        return Verdict.DEAD
-    if reply.status == 400 and reply.error != "validation_exception":
+    if reply.status == _TOO_LARGE or (reply.status == 400 and _is_of_the_document(reply)):
         return Verdict.DEAD
     return Verdict.STOP
 
@@ -107,11 +117,19 @@ def explain_stop(reply: ItemReply, document: Document) -> SinkError:
         404: "the index was removed; start the sink again, it puts template and index in place",
     }
     remedy = remedies.get(reply.status, "this is a fault of the cluster or of the sink")
+    if reply.reason.startswith(_NO_WRITE_INDEX):
+        remedy = f"say which index of the alias {document.index} is written to (is_write_index)"
     msg = (
         f"Elasticsearch refuses to write to {document.index}: "
         f"{reply.status} {reply.error}: {reply.reason}. Nothing is lost: {remedy}"
     )
     return SinkError(msg)
+
+
+def _is_of_the_document(reply: ItemReply) -> bool:
+    if reply.error == _ARGUMENT:
+        return reply.reason.startswith(_TERM_TOO_LONG)
+    return reply.error in _OF_THE_DOCUMENT
 
 
 def _read_reply(item: dict[str, Any]) -> ItemReply:

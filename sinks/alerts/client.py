@@ -33,6 +33,8 @@ BUSY = frozenset({429, 502, 503, 504})
 BLOCKED = "cluster_block_exception"
 """The index, or the cluster, is closed to writing: by us for a moment, by an operator, by a disk
 that is nearly full."""
+CLOSED = "index_closed_exception"
+"""Somebody closed the index (``_close``): it is neither read nor written until it is opened."""
 
 
 def connect(
@@ -125,10 +127,12 @@ def _explain_refusal(error: TlsError, where: str) -> SinkError | None:
 
 def _explain_status(error: ApiError, *, where: str, index: str) -> FraudlakeError:
     reason = f"{error.status_code} {_read_reason(error)}"
-    if error.error == BLOCKED:
+    if error.error in {BLOCKED, CLOSED}:
+        what = "closed to writing" if error.error == BLOCKED else "closed, in one of its months,"
         return TransientError(
-            f"{where} is closed to writing ({error.status_code} {_read_reason(error)}). If that "
-            "lasts: `fraudlake alerts diff` says where, and the disk may be full"
+            f"{where} has {index} {what} ({reason}). If that lasts: `fraudlake alerts diff` "
+            "names the month and what opens it; if it names none, the whole cluster is closed "
+            "(cluster.blocks in `GET /_cluster/settings`)"
         )
     if isinstance(error, AuthenticationException):
         return SinkError(

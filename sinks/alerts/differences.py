@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sinks.alerts.client import connect, translate_errors
-from sinks.alerts.indices import Inventory, MonthIndex, read_inventory
+from sinks.alerts.indices import WRITE_BLOCK, Inventory, MonthIndex, read_inventory
 from sinks.alerts.mapping import Remedy, compare_mappings, compare_settings
 from sinks.alerts.template import build_template, read_digest
 
@@ -84,8 +84,10 @@ def _compare_month(alias: str, template: dict[str, Any], month: MonthIndex) -> l
         text = f"alias {month.plain_name} is missing: the sink does not write to it"
         found.append(_about(month, "alias", month.plain_name, text))
     if not month.is_writable:
-        text = "is closed to writing (index.blocks.write)"
-        found.append(_about(month, "block", "index.blocks.write", text))
+        text = f"is closed to writing ({WRITE_BLOCK})"
+        found.append(_about(month, "block", WRITE_BLOCK, text))
+    for name, text in month.find_blocks_of_others().items():
+        found.append(_about(month, "block", name, text, "by hand"))
     for change in compare_mappings(template["mappings"], month.mappings):
         found.append(_about(month, "mapping", change.what, change.text, change.remedy))
     for change in compare_settings(template["settings"], month.settings):

@@ -21,6 +21,7 @@ from pipelines.contracts.faults import ContractFault, FaultReason
 from sinks.alerts.travel import geo_point, write_travel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from sinks.alerts.alert import Alert
@@ -67,35 +68,61 @@ class Document:
     body: bytes
 
 
-def build_document(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The document of one revision, but for the moment at which it is sent."""
+
+    id: str
+    index: str
+    doc: Mapping[str, object]
+    """What each revision rewrites; its largest part is JSON already."""
+    event: Mapping[str, object]
+    sink: Mapping[str, object]
+    decided_at: datetime
+
+    def at(self, moment: datetime) -> Document:
+        """What to send at ``moment``, as the time at which the alert arrived in the index.
+
+        It, and how long that was after the decision, are written with the first revision only, so
+        that a redelivery, which comes at another time, still equals what is stored and changes
+        nothing.
+        """
+        event = {**self.event, "ingested": _write_time(moment)}
+        delay_ms = round((moment - self.decided_at).total_seconds() * 1000)
+        sink = {**self.sink, "delay_ms": delay_ms}
+        upsert = {**self.doc, "event": event, "sink": sink, "case": build_fresh_case()}
+        action = {"update": {"_index": self.index, "_id": self.id, "retry_on_conflict": 3}}
+        return Document(
+            id=self.id,
+            index=self.index,
+            action=orjson.dumps(action),
+            body=orjson.dumps({"doc": self.doc, "upsert": upsert}),
+        )
+
+
+def draft_document(
     alert: Alert,
     *,
     origin: Origin,
     index: str,
-    ingested_at: datetime,
     travel: Travel | None = None,
-) -> Document:
+) -> Draft:
     """The bulk item of a revision, for the month of the alert's opening behind alias ``index``.
 
-    ``ingested_at``, and how long that was after the decision, are written with the first revision
-    only, so that a redelivery, which comes at another time, still equals what is stored and
-    changes nothing. ``travel`` is the newest suspicious journey that is known of the alert; without
-    one, what an earlier revision has stored stays.
+    ``travel`` is the newest suspicious journey that is known of the alert; without one, what an
+    earlier revision has stored stays.
     """
     month = name_index(index, alert.opened_at)
     doc = build_machine_part(alert, origin=origin, travel=travel)
-    # The large part stands in the body twice, and is put into JSON once.
+    # The large part stands in the body twice, in each attempt, and is put into JSON once.
     doc["fraud"] = orjson.Fragment(orjson.dumps(doc["fraud"]))
-    event = {**_event(alert), "ingested": _write_time(ingested_at)}
-    delay_ms = round((ingested_at - alert.latest.decided_at).total_seconds() * 1000)
-    sink = {**_sink(alert, origin), "delay_ms": delay_ms}
-    upsert = {**doc, "event": event, "sink": sink, "case": build_fresh_case()}
-    action = {"update": {"_index": month, "_id": alert.alert_id, "retry_on_conflict": 3}}
-    return Document(
+    return Draft(
         id=alert.alert_id,
         index=month,
-        action=orjson.dumps(action),
-        body=orjson.dumps({"doc": doc, "upsert": upsert}),
+        doc=doc,
+        event=_event(alert),
+        sink=_sink(alert, origin),
+        decided_at=alert.latest.decided_at,
     )
 
 

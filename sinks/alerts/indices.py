@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
 WRITE_BLOCK = "index.blocks.write"
+_IS_CLOSED = "index.verified_before_close"
+_BLOCKS_OF_OTHERS = {
+    "index.blocks.read_only": "somebody keeps it from being written to",
+    "index.blocks.read_only_allow_delete": "the disk was nearly full; it goes when there is room",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +48,27 @@ class MonthIndex:
     @property
     def is_writable(self) -> bool:
         """Whether documents can be changed, as far as we said so ourselves."""
-        return str(self.settings.get(WRITE_BLOCK, "false")) != "true"
+        return not self._is_set(WRITE_BLOCK)
+
+    def find_blocks_of_others(self) -> dict[str, str]:
+        """The settings, not of our making, by which it takes no document; each with a sentence."""
+        found = {
+            name: f"is closed to writing ({name}): {why}"
+            for name, why in _BLOCKS_OF_OTHERS.items()
+            if self._is_set(name)
+        }
+        if self._is_set(_IS_CLOSED):
+            found[_IS_CLOSED] = (
+                f"is closed, neither read nor written: `POST /{self.name}/_open` opens it"
+            )
+        return found
 
     def describe(self) -> str:
         """The name that people know it by."""
         return self.plain_name if self.number == 1 else f"{self.plain_name} ({self.name})"
+
+    def _is_set(self, name: str) -> bool:
+        return str(self.settings.get(name, "false")) == "true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from sinks.alerts.alert import parse_alert
 from sinks.alerts.backoff import Backoff
 from sinks.alerts.bulk import ItemReply, send_bulk
 from sinks.alerts.client import connect, translate_errors
-from sinks.alerts.document import Document, Origin, build_document
+from sinks.alerts.document import Document, Origin, draft_document
 from sinks.alerts.letters import write_letters
 from sinks.alerts.months import Months
 from sinks.alerts.reader import AlertReader, Record
@@ -113,14 +113,14 @@ def _run_session(
                 # 2. parse
                 revisions, refused = _prepare(records, index=settings.elasticsearch.index)
                 # 3. write
-                settled = settle(revisions, send=send, patience=reader, rng=rng)
+                settled = settle(revisions, send=send, patience=reader, rng=rng, now=_now)
                 if not settled.is_complete:
                     break
                 # 4. set aside
                 refused += settled.refused
                 if refused:
                     name = topics.dead_letters.name
-                    write_letters(producer, name, refused, failed_at=datetime.now(UTC))
+                    write_letters(producer, name, refused, failed_at=_now())
                     _log_refused(refused)
                 # 5. move on
                 reader.commit(records)
@@ -169,26 +169,25 @@ def _prepare(records: Sequence[Record], *, index: str) -> tuple[list[Revision], 
     refused: list[Refused] = []
     # Of each alert only the newest revision of a batch is sent: it takes the journey along.
     travels: dict[str, Travel] = {}
-    now = datetime.now(UTC)
     for record in records:
         origin = Origin(topic=record.topic, partition=record.partition, offset=record.offset)
         try:
             alert = parse_alert(record.value)
             if (travel := travel_of(alert)) is not None:
                 travels[alert.alert_id] = travel
-            document = build_document(
-                alert,
-                origin=origin,
-                index=index,
-                ingested_at=now,
-                travel=travels.get(alert.alert_id),
+            draft = draft_document(
+                alert, origin=origin, index=index, travel=travels.get(alert.alert_id)
             )
         except ContractFault as fault:
             one = Refused(record=record, reason=fault.reason.value, detail=fault.detail)
             refused.append(one)
         else:
-            revisions.append(Revision(record=record, document=document))
+            revisions.append(Revision(record=record, draft=draft))
     return revisions, refused
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _log_refused(refused: Sequence[Refused]) -> None:

@@ -57,7 +57,7 @@ def read_index_count(settings: Settings) -> int:
     """The number of alerts in the index, everything written so far included."""
     index = settings.elasticsearch.index
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        _refresh(client, index)
+        refresh_index(client, index)
         return int(client.count(index=index, ignore_unavailable=True)["count"])
 
 
@@ -68,7 +68,7 @@ def read_origins(settings: Settings) -> Iterator[tuple[str, Origin]]:
     """
     index = settings.elasticsearch.index
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        _refresh(client, index)
+        refresh_index(client, index)
         opened = client.open_point_in_time(
             index=index, keep_alive=_KEEP_ALIVE, ignore_unavailable=True
         )
@@ -86,7 +86,7 @@ def count_documents(settings: Settings, alert_ids: Collection[str]) -> Counter[s
     index = settings.elasticsearch.index
     wanted, found = sorted(alert_ids), Counter[str]()
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        client.indices.refresh(index=index, ignore_unavailable=True)
+        refresh_index(client, index)
         for begin in range(0, len(wanted), _IDS):
             chunk = wanted[begin : begin + _IDS]
             answer = client.search(
@@ -152,11 +152,14 @@ def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
 def refresh(settings: Settings) -> None:
     """Make everything that was written so far visible to searches."""
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
-        _refresh(client, settings.elasticsearch.index)
+        refresh_index(client, settings.elasticsearch.index)
 
 
-def _refresh(client: Elasticsearch, index: str) -> None:
-    # Who may only read may not ask for it, and sees what was written up to a second ago.
+def refresh_index(client: Elasticsearch, index: str) -> None:
+    """As ``refresh``, with a client at hand.
+
+    Who may only read may not ask for it, and sees what was written up to a second ago.
+    """
     with suppress(AuthorizationException):
         client.indices.refresh(index=index, ignore_unavailable=True)
 

@@ -8,6 +8,8 @@ partial failures and retries, at most one revision of an alert is ever under way
 3. a revision the mapping refuses is set aside, and the one before it is sent in its place;
 4. a partition that another sink has taken over meanwhile is left to it: a revision sent now
    could overwrite a newer one.
+
+Each attempt says its own time, so an alert that waited for the index is seen to have come late.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from sinks.alerts.bulk import (
 from sinks.alerts.document import Document
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from random import Random
 
     from sinks.alerts.reader import Record
@@ -39,12 +42,25 @@ _LOG = logging.getLogger(__name__)
 Send = Callable[[Sequence[Document]], list[ItemReply]]
 
 
+class Draft(Protocol):
+    """A document without the time at which it is sent."""
+
+    @property
+    def id(self) -> str:
+        """Of the alert."""
+        ...
+
+    def at(self, moment: datetime) -> Document:
+        """What to send then."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One record of the topic, and the document it makes."""
 
     record: Record
-    document: Document
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +94,19 @@ class Patience(Protocol):
 
 
 def settle(
-    revisions: Sequence[Revision], *, send: Send, patience: Patience, rng: Random
+    revisions: Sequence[Revision],
+    *,
+    send: Send,
+    patience: Patience,
+    rng: Random,
+    now: Callable[[], datetime],
 ) -> Settled:
     """Bring ``revisions``, in the order of the topic, to an end; SinkError when that cannot be."""
     settled = Settled()
     backoff = Backoff(rng)
     waiting = _group(revisions)
     while True:
-        reason = _attempt(waiting, send, settled)
+        reason = _attempt(waiting, send, settled, now())
         if not waiting:
             return settled
         if not reason:  # an older revision takes the place of a refused one: no need to wait
@@ -107,7 +128,7 @@ def settle(
 def _group(revisions: Sequence[Revision]) -> dict[str, list[Revision]]:
     waiting: dict[str, list[Revision]] = {}
     for revision in revisions:
-        waiting.setdefault(revision.document.id, []).append(revision)
+        waiting.setdefault(revision.draft.id, []).append(revision)
     return waiting
 
 
@@ -119,14 +140,16 @@ def _drop_lost(waiting: dict[str, list[Revision]], patience: Patience) -> None:
         del waiting[alert]
 
 
-def _attempt(waiting: dict[str, list[Revision]], send: Send, settled: Settled) -> str:
+def _attempt(
+    waiting: dict[str, list[Revision]], send: Send, settled: Settled, moment: datetime
+) -> str:
     """Send the newest revision of each waiting alert once; why some must be sent again, or ''."""
     reason = ""
-    chunks = list(_split([stack[-1] for stack in waiting.values()]))
+    chunks = list(_split([stack[-1].draft.at(moment) for stack in waiting.values()]))
     while chunks:
         chunk = chunks.pop(0)
         try:
-            replies = send([revision.document for revision in chunk])
+            replies = send(chunk)
         except TransientError as error:
             return str(error)
         except RequestTooLargeError:
@@ -135,41 +158,41 @@ def _attempt(waiting: dict[str, list[Revision]], send: Send, settled: Settled) -
                 chunks[:0] = [chunk[:middle], chunk[middle:]]
                 continue
             replies = [ItemReply(status=413, error="too_large", reason="larger than a request")]
-        for revision, reply in zip(chunk, replies, strict=True):
+        for document, reply in zip(chunk, replies, strict=True):
             match classify(reply):
                 case Verdict.DONE:
-                    del waiting[revision.document.id]
+                    del waiting[document.id]
                     settled.stored += 1
                 case Verdict.RETRY:
                     reason = f"{reply.status} {reply.error}: {reply.reason}"
                 case Verdict.DEAD:
-                    _set_aside(revision, reply, waiting, settled)
+                    _set_aside(document, reply, waiting, settled)
                 case Verdict.STOP:
-                    raise explain_stop(reply, revision.document)
+                    raise explain_stop(reply, document)
     return reason
 
 
 def _set_aside(
-    revision: Revision, reply: ItemReply, waiting: dict[str, list[Revision]], settled: Settled
+    document: Document, reply: ItemReply, waiting: dict[str, list[Revision]], settled: Settled
 ) -> None:
     detail = f"Elasticsearch refuses the document: {reply.reason}"
-    settled.refused.append(Refused(record=revision.record, reason=reply.error, detail=detail))
-    stack = waiting[revision.document.id]
-    stack.pop()
+    stack = waiting[document.id]
+    refused = stack.pop()
+    settled.refused.append(Refused(record=refused.record, reason=reply.error, detail=detail))
     if not stack:
-        del waiting[revision.document.id]
+        del waiting[document.id]
 
 
-def _split(revisions: Sequence[Revision]) -> Iterator[list[Revision]]:
-    """Requests of at most ``MAX_REQUEST_BYTES``, each with at least one revision."""
-    chunk: list[Revision] = []
+def _split(documents: Sequence[Document]) -> Iterator[list[Document]]:
+    """Requests of at most ``MAX_REQUEST_BYTES``, each with at least one document."""
+    chunk: list[Document] = []
     size = 0
-    for revision in revisions:
-        bytes_more = len(revision.document.action) + len(revision.document.body) + 2
+    for document in documents:
+        bytes_more = len(document.action) + len(document.body) + 2
         if chunk and size + bytes_more > MAX_REQUEST_BYTES:
             yield chunk
             chunk, size = [], 0
-        chunk.append(revision)
+        chunk.append(document)
         size += bytes_more
     if chunk:
         yield chunk

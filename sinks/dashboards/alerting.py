@@ -16,6 +16,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pipelines.settings.kibana_faults import CRITICAL_WINDOW_MINUTES
 from sinks.dashboards.data_views import BY_ARRIVAL
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from sinks.dashboards.fields import Json
 
 _NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, "rules.fraudlake")
-_DAY_M = 24 * 60
 SPIKE_MINUTES = 5
 
 
@@ -91,7 +91,7 @@ def alerting_rules(settings: KibanaSettings) -> tuple[AlertingRule, ...]:
             name="critical-open",
             title=f"Fraud: blocked and open for more than {settings.critical_minutes} minutes",
             query={"bool": {"filter": [*is_open, waited]}},
-            window_m=7 * _DAY_M,
+            window_m=CRITICAL_WINDOW_MINUTES,
             comparator=">",
             limit=0,
         ),

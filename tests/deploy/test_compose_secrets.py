@@ -45,3 +45,12 @@ def test_script_makes_up_each_secret_that_the_file_wants_and_never_changes_one(
     assert len(set(made.values())) == len(wanted)
     assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
     assert ".env" in (ROOT / ".gitignore").read_text().split()
+
+
+def test_kibana_gets_a_key_without_which_it_makes_no_alerting_rule() -> None:
+    """Of 32 characters at least, which is what the script makes up."""
+    key = SERVICES["kibana"]["environment"]["XPACK_ENCRYPTEDSAVEDOBJECTS_ENCRYPTIONKEY"]
+
+    found = WANTED.match(key)
+    assert found is not None
+    assert found[1] == "KIBANA_ENCRYPTION_KEY"

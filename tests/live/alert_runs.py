@@ -23,6 +23,7 @@ from pipelines.kafka import (
     read_group_offsets,
     read_offsets,
 )
+from sinks.alerts.indices import read_inventory
 from sinks.alerts.search import read_origins
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def read_dead_letters(settings: Settings) -> list[dict[str, Any]]:
 
 
 def remove_index(client: Elasticsearch, name: str) -> None:
-    """The months behind the alias ``name``, and their template."""
-    for month in client.indices.get(index=f"{name}-2*.*", allow_no_indices=True):
-        client.indices.delete(index=month)
+    """The months behind the alias ``name``, copies of them that were left over, the template."""
+    left = read_inventory(client, name)
+    for one in (*left.months, *left.copies, *left.strays):
+        client.indices.delete(index=one.name)
     client.options(ignore_status=404).indices.delete_index_template(name=name)

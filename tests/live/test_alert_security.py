@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,14 @@ from fraudlake.stack.status import read_status
 from pipelines.errors import FraudlakeError, SettingsError, SinkError
 from pipelines.settings import Secret
 from sinks.alerts.client import connect
-from sinks.alerts.search import Wanted, list_alerts, read_index_count
+from sinks.alerts.retention import expire_months
+from sinks.alerts.search import (
+    Wanted,
+    count_documents,
+    list_alerts,
+    read_index_count,
+    read_origins,
+)
 from sinks.alerts.template import apply_template
 
 if TYPE_CHECKING:
@@ -160,6 +168,44 @@ def test_reader_reads_and_is_told_that_it_may_not_write(filled: Any) -> None:
     assert json.loads(shown.stdout)["case"]["notes"][0]["text"] == "called"
 
 
+def test_each_role_does_its_work_on_a_month_that_was_built_anew(filled: Any) -> None:
+    """Its index has another name than that of a month, and once stood outside of every role."""
+    admin, sink_settings = filled("fraudlake_admin"), filled("fraudlake_sink")
+    investigator, reader = filled("fraudlake_investigator"), filled("fraudlake_reader")
+
+    rebuilt = run_command(admin, "alerts", "apply", "--reindex", "--month", "2026.11")
+
+    assert rebuilt.returncode == 0, rebuilt.stderr + rebuilt.stdout
+    with connect(admin.elasticsearch) as client:
+        assert list(client.indices.get(index="fraud-alerts-*")) == ["fraud-alerts-r2.2026.11"]
+    send(sink_settings, make_alert(0, 2), make_alert(1, 1))
+    with running(sink_settings):
+        await_caught_up(sink_settings)
+    noted = run_command(investigator, "alerts", "note", alert_id(1), "called", "--by", "kim")
+    assert noted.returncode == 0, noted.stderr
+    await_true(lambda: read_index_count(reader) == 2, "both alerts for the reader")
+    listed = {one.alert_id: one for one in list_alerts(reader, Wanted(), limit=9)}
+    assert [note.text for note in listed[alert_id(1)].case.notes] == ["called"]
+    assert sorted(one for one, _ in read_origins(reader)) == [alert_id(0), alert_id(1)]
+    assert sum(count_documents(reader, [alert_id(0), alert_id(1)]).values()) == 2
+    shown = run_command(reader, "dashboards", "show", "queue", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert "forbids" not in shown.stderr
+    assert any(panel.get("total") is not None for panel in json.loads(shown.stdout))
+    # Nothing is that old yet, for it is the newest; so it is looked at, and stays.
+    expiry = expire_months(admin, today=date(2028, 1, 1), keep_months=1)
+    assert expiry.deleted == ()
+    with connect(admin.elasticsearch) as client:
+        closed = {"case": {"status": "closed"}}
+        for number in (0, 1):
+            client.update(index="fraud-alerts-2026.11", id=alert_id(number), doc=closed)
+    send(sink_settings, make_alert(2, 1, opened_at="2027-12-01T10:00:00.000Z"))
+    with running(sink_settings):
+        await_caught_up(sink_settings)
+    expiry = expire_months(admin, today=date(2028, 1, 1), keep_months=1)
+    assert expiry.deleted == ("fraud-alerts-r2.2026.11",)
+
+
 def test_each_role_may_do_its_work_and_nothing_else(filled: Any) -> None:
     with contextlib.ExitStack() as opened:
         clients = {
@@ -183,8 +229,11 @@ def test_each_role_may_do_its_work_and_nothing_else(filled: Any) -> None:
             ),
             "write elsewhere": lambda client: client.index(index="payroll", document={"a": 1}),
             "search elsewhere": lambda client: client.search(index=".security,payroll"),
+            "make a month built anew": lambda client: client.indices.create(
+                index="fraud-alerts-r2.2026.12"
+            ),
             "write to another index of ours": lambda client: client.index(
-                index="fraud-alerts-eu-2026.11", document={"a": 1}
+                index="fraud-alerts-retail-2026.11", document={"a": 1}
             ),
         }
         allowed = {

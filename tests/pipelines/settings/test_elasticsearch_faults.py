@@ -63,3 +63,32 @@ def test_what_contradicts_itself_is_refused(values: dict[str, str], sentence: st
     assert message.count(" - ") <= 1  # one fault, one sentence
     assert "hunter2" not in message
     assert "hun#ter2" not in message
+
+
+@pytest.mark.parametrize("name", ["fraud-alerts", "eu.alerts_2", "7", "a" * 200])
+def test_index_may_have_any_name_that_elasticsearch_takes_for_one(name: str) -> None:
+    assert read({"INDEX": name}).elasticsearch.index == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "fraud-*",
+        "fraud?",
+        "Fraud-Alerts",
+        "fraud alerts",
+        "fraud,alerts",
+        "fraud/alerts",
+        "-fraud",
+        "_all",
+        ".fraud",
+        "betr\u00fcge",
+        "fraud-alerts\n",
+        "a" * 201,
+    ],
+)
+def test_index_that_is_a_pattern_or_no_name_is_refused(name: str) -> None:
+    """A pattern once passed, and a command for one index would have been for many."""
+    with pytest.raises(SettingsError, match=r"_INDEX=.* is no name of an index: .*small letter"):
+        read({"INDEX": name})

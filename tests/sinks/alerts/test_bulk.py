@@ -61,11 +61,15 @@ def status(code: int) -> ApiError:
         (500, "exception", Verdict.RETRY),
         (403, "cluster_block_exception", Verdict.RETRY),
         (429, "cluster_block_exception", Verdict.RETRY),
+        (400, "index_closed_exception", Verdict.RETRY),
         (400, "document_parsing_exception", Verdict.DEAD),
         (400, "mapper_parsing_exception", Verdict.DEAD),
-        (400, "illegal_argument_exception", Verdict.DEAD),
+        (400, "strict_dynamic_mapping_exception", Verdict.DEAD),
         (413, "too_large", Verdict.DEAD),
         (400, "validation_exception", Verdict.STOP),
+        (400, "illegal_argument_exception", Verdict.STOP),
+        (400, "routing_missing_exception", Verdict.STOP),
+        (400, "document_source_missing_exception", Verdict.STOP),
         (401, "security_exception", Verdict.STOP),
         (403, "security_exception", Verdict.STOP),
         (404, "index_not_found_exception", Verdict.STOP),
@@ -74,6 +78,30 @@ def status(code: int) -> ApiError:
 )
 def test_each_answer_has_one_meaning(code: int, error: str, verdict: Verdict) -> None:
     assert classify(ItemReply(status=code, error=error)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        (
+            'Document contains at least one immense term in field="fraud.because" (whose UTF8 '
+            "encoding is longer than the max length 32766), all of which were skipped.",
+            Verdict.DEAD,
+        ),
+        (
+            "no write index is defined for alias [m]. The write index may be explicitly disabled "
+            "using is_write_index=false or the alias points to multiple indices",
+            Verdict.STOP,
+        ),
+        ("number of documents in the index cannot exceed 2147483519", Verdict.STOP),
+    ],
+)
+def test_illegal_argument_is_the_documents_fault_only_where_it_says_so(
+    reason: str, verdict: Verdict
+) -> None:
+    reply = ItemReply(status=400, error="illegal_argument_exception", reason=reason)
+
+    assert classify(reply) is verdict
 
 
 def test_request_has_two_lines_per_document_and_replies_keep_their_order() -> None:
@@ -128,3 +156,12 @@ def test_stop_says_what_to_do() -> None:
     reply = ItemReply(status=403, error="security_exception", reason="no rights")
 
     assert "right to write to m" in str(explain_stop(reply, DOCUMENTS[0]))
+
+
+def test_alias_without_a_write_index_is_named_with_what_it_lacks() -> None:
+    reason = "no write index is defined for alias [m]."
+    reply = ItemReply(status=400, error="illegal_argument_exception", reason=reason)
+
+    assert "which index of the alias m is written to (is_write_index)" in str(
+        explain_stop(reply, DOCUMENTS[0])
+    )

@@ -157,3 +157,11 @@ def test_block_is_worth_another_try_and_a_missing_right_is_not(
     if expected is TransientError:
         assert reason in str(told)
         assert "fraudlake alerts diff" in str(told)
+
+
+def test_closed_month_is_waited_for_and_the_sentence_says_who_names_it() -> None:
+    told = explain(refuse(400, "index_closed_exception", "closed"), SETTINGS)
+
+    assert isinstance(told, TransientError)
+    assert "fraud-alerts closed, in one of its months" in str(told)
+    assert "fraudlake alerts diff" in str(told)

@@ -81,3 +81,41 @@ def test_everything_out_of_step_is_named_month_by_month() -> None:
             "by hand",
         ),
     ]
+
+
+def test_month_that_others_closed_is_named_and_left_to_people() -> None:
+    def of(name: str) -> tuple[str, dict[str, Any]]:
+        return "fraud-alerts-2026.10", {"settings": {"index.refresh_interval": "1s", name: "true"}}
+
+    assert compare(of("index.blocks.read_only")) == [
+        (
+            "fraud-alerts-2026.10",
+            "is closed to writing (index.blocks.read_only): somebody keeps it from being written "
+            "to",
+            "by hand",
+        )
+    ]
+    assert compare(of("index.blocks.read_only_allow_delete")) == [
+        (
+            "fraud-alerts-2026.10",
+            "is closed to writing (index.blocks.read_only_allow_delete): the disk was nearly full; "
+            "it goes when there is room",
+            "by hand",
+        )
+    ]
+    assert compare(of("index.verified_before_close")) == [
+        (
+            "fraud-alerts-2026.10",
+            "is closed, neither read nor written: `POST /fraud-alerts-2026.10/_open` opens it",
+            "by hand",
+        )
+    ]
+    assert (
+        compare(
+            (
+                "fraud-alerts-2026.10",
+                {"settings": {"index.refresh_interval": "1s", "index.blocks.read_only": "false"}},
+            )
+        )
+        == []
+    )

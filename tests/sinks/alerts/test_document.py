@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.contracts.faults import ContractFault, FaultReason
 from sinks.alerts.alert import parse_alert
-from sinks.alerts.document import Document, Origin, build_document
+from sinks.alerts.document import Document, Origin, draft_document
 from sinks.alerts.travel import travel_of
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 def build(value: bytes, *, offset: int = 5, ingested_at: datetime = NOON) -> Document:
     alert = parse_alert(value)
-    return build_document(
+    draft = draft_document(
         alert,
         origin=Origin(topic="alerts", partition=3, offset=offset),
         index="fraud-alerts",
-        ingested_at=ingested_at,
         travel=travel_of(alert),
     )
+    return draft.at(ingested_at)
 
 
 def body_of(document: Document) -> dict[str, Any]:
@@ -175,6 +175,26 @@ def test_redelivery_at_another_time_is_the_same_update(make_value: Callable[...,
     again = body_of(build(make_value(), ingested_at=datetime(2027, 1, 1, tzinfo=UTC)))
 
     assert first["doc"] == again["doc"]
+
+
+def test_each_attempt_of_a_draft_has_its_own_time_of_arrival_and_nothing_else(
+    make_value: Callable[..., bytes],
+) -> None:
+    draft = draft_document(
+        parse_alert(make_value()),
+        origin=Origin(topic="alerts", partition=3, offset=5),
+        index="fraud-alerts",
+    )
+
+    first, later = draft.at(NOON), draft.at(NOON + timedelta(hours=3))
+
+    assert (first.id, first.index, first.action) == (later.id, later.index, later.action)
+    before, after = body_of(first), body_of(later)
+    assert after["upsert"]["event"].pop("ingested") == "2026-12-01T15:00:00.000Z"
+    assert before["upsert"]["event"].pop("ingested") == "2026-12-01T12:00:00.000Z"
+    delays = [one["upsert"]["sink"].pop("delay_ms") for one in (before, after)]
+    assert delays[1] - delays[0] == 3 * 3_600_000
+    assert before == after
 
 
 def test_fields_that_a_revision_lacks_are_null_so_that_an_older_value_cannot_stay(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,13 +22,29 @@ BUSY = ItemReply(status=429, error="rejected", reason="queue is full")
 DEAD = ItemReply(status=400, error="document_parsing_exception", reason="amount is text")
 
 
+NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Its body says which revision it is; its action, when it is sent."""
+
+    id: str
+    text: str
+    size: int
+
+    def at(self, moment: datetime) -> Document:
+        action = f"{moment:%S}".encode()
+        return Document(
+            id=self.id, index="m", action=action, body=self.text.encode().ljust(self.size)
+        )
+
+
 def revision(alert: str, offset: int, *, partition: int = 0, size: int = 10) -> Revision:
-    """Revision ``offset`` of ``alert``; its body says which one it is."""
+    """Revision ``offset`` of ``alert``."""
     return Revision(
         record=Record(topic="alerts", partition=partition, offset=offset, key=None, value=b"{}"),
-        document=Document(
-            id=alert, index="m", action=b"{}", body=f"{alert}{offset}".encode().ljust(size)
-        ),
+        draft=Plain(alert, f"{alert}{offset}", size),
     )
 
 
@@ -40,9 +58,11 @@ class Index:
         self.max_items = max_items
         self.requests: list[list[str]] = []
         self.stored: dict[str, str] = {}
+        self.sent_at: list[list[bytes]] = []
 
     def send(self, documents: Sequence[Document]) -> list[ItemReply]:
         self.requests.append([document.body.decode().strip() for document in documents])
+        self.sent_at.append([document.action for document in documents])
         if len(documents) > self.max_items:
             raise RequestTooLargeError
         step = self.script.pop(0) if self.script else lambda _: DONE
@@ -56,7 +76,10 @@ class Index:
 
 
 class Clock:
-    """Counts the waits; ends the run at a given one, and loses partitions during it."""
+    """Counts the waits; ends the run at a given one, and loses partitions during it.
+
+    Its time passes by ten seconds with each of them, and else not.
+    """
 
     def __init__(self, *, stop_at: int = 99, lost: frozenset[int] = frozenset()) -> None:
         self.waits: list[float] = []
@@ -67,6 +90,9 @@ class Clock:
         self.waits.append(seconds)
         return len(self.waits) < self.stop_at
 
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=10 * len(self.waits))
+
     def holds(self, partition: int) -> bool:
         return partition not in self.lost
 
@@ -75,7 +101,7 @@ def bring_to_an_end(
     revisions: Sequence[Revision], index: Index, clock: Clock | None = None
 ) -> Settled:
     patience = Clock() if clock is None else clock
-    return settle(revisions, send=index.send, patience=patience, rng=Random(1))
+    return settle(revisions, send=index.send, patience=patience, rng=Random(1), now=patience.now)
 
 
 def test_only_the_newest_revision_of_an_alert_is_sent() -> None:
@@ -107,6 +133,17 @@ def test_everything_is_sent_again_when_the_connection_is_lost() -> None:
     assert index.requests == [["a1", "b1"]] * 3
     # 0.2 s, then 0.4 s, each between half and whole
     assert 0.1 <= clock.waits[0] <= 0.2 <= clock.waits[1] <= 0.4
+
+
+def test_what_waited_for_the_index_says_when_it_is_really_sent() -> None:
+    """It once said the time before the wait: a sink that was away for hours looked quick."""
+    index = Index(
+        TransientError("away"), TransientError("away"), lambda one: BUSY if one.id == "b" else DONE
+    )
+
+    bring_to_an_end([revision("a", 1), revision("b", 1)], index)
+
+    assert index.sent_at == [[b"00", b"00"], [b"10", b"10"], [b"20", b"20"], [b"30"]]
 
 
 def test_refused_document_is_set_aside_and_its_neighbours_are_stored() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sinks.alerts.alert import parse_alert
-from sinks.alerts.document import Origin, build_document
+from sinks.alerts.document import Origin, draft_document
 from sinks.alerts.template import build_template
 from sinks.alerts.travel import travel_of
 
@@ -28,13 +28,12 @@ def test_every_field_of_a_document_is_mapped_and_nothing_else(
     make_value: Callable[..., bytes],
 ) -> None:
     origin = Origin(topic="alerts", partition=0, offset=0)
-    document = build_document(
+    document = draft_document(
         parse_alert(make_value()),
         origin=origin,
         index="fraud-alerts",
-        ingested_at=datetime(2026, 12, 1, tzinfo=UTC),
         travel=travel_of(parse_alert(make_value())),
-    )
+    ).at(datetime(2026, 12, 1, tzinfo=UTC))
     written = set(_leaves(json.loads(document.body)["upsert"]))
     mapped = set(_mapped(build_template("x")["template"]["mappings"]["properties"]))
 
