@@ -68,6 +68,13 @@ def fraud_detection(
             metadata=report,
             allow_retries=False,
         )
+    if switch.get("is_stuck"):
+        raise dg.Failure(
+            description="transactions wait, and the new job has taken none of them. See what it "
+            "says of itself with `fraudlake job status`",
+            metadata=report,
+            allow_retries=False,
+        )
     return dg.MaterializeResult(metadata=report)
 
 
@@ -108,6 +115,7 @@ def _report(answer: Mapping[str, Any], *, page: str) -> dict[str, Any]:
         switch = answer["switch"]
         figures |= {"lost": switch["lost"], "doubled": switch["doubled"]}
         figures["records around the change"] = switch["records"]
+        figures["takes transactions"] = not switch["is_stuck"]
         # None without two decisions to measure it between.
         figures |= {} if switch["gap_s"] is None else {"gap, seconds": switch["gap_s"]}
     return figures

@@ -15,6 +15,8 @@ from orchestration.watching.report import report
 from pipelines.errors import SettingsError
 
 REPAIR = {"ops": {JOB.to_python_identifier(): {"config": {"restore": True}}}}
+AHEAD = {"dagster/priority": "10"}
+"""A repair overtakes whatever waits in the queue."""
 
 
 @dg.sensor(
@@ -38,7 +40,7 @@ def stream_watch(
     found = report(glance, Cursor.from_json(context.cursor))
     context.log.info(found.sentence)
     key = found.incident.repair_key
-    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR)]
+    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR, tags=AHEAD)]
     return dg.SensorResult(
         run_requests=runs,
         skip_reason=None if runs else dg.SkipReason(found.sentence),
