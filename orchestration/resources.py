@@ -8,14 +8,17 @@ already. The tests hand in small stand-ins with the same verbs.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.front_door import ask
 from pipelines.features import load_features
+from pipelines.flink import FlinkRest
+from pipelines.job_memory import remembered
 from pipelines.kafka import create_topics, read_offsets
-from pipelines.published_rules import publish, published_file, read_published
+from pipelines.published_rules import publish, publish_first, published_file, read_published
 from pipelines.rules import read_ruleset
 from pipelines.settings import Settings
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipelines.features import Stage
-    from pipelines.published_rules import Publication
+    from pipelines.published_rules import Publication, Unpublished
     from pipelines.topics import Topic, Topics
     from sinks.alerts.differences import Difference
     from sinks.alerts.retention import Expiry
@@ -34,6 +37,16 @@ if TYPE_CHECKING:
     from sinks.lakehouse.watch.columns import ColumnDifference
     from sinks.lakehouse.watch.doubles import Doubles
     from sinks.reconciliation.hour import HourEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundJob:
+    """The job as it is, with nothing done about it."""
+
+    job_id: str
+    ruleset: str
+    """Empty: it is not remembered here how the job was made."""
+    state: Literal["runs", "is stopped", "has ended"]
 
 
 class Broker:
@@ -59,6 +72,23 @@ class Stream:
     def page_of(self, job_id: str) -> str:
         """The job's page in Flink's own console."""
         return f"{Settings.from_env().flink.rest_url}/#/job/{job_id}"
+
+    def find(self) -> FoundJob | None:
+        """The job that runs, or was deployed here last; None: none ever ran."""
+        settings = Settings.from_env()
+        known = remembered(settings)
+        active = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        if active is not None:
+            is_known = known is not None and known.job_id == active.job_id
+            ruleset = known.ruleset if known is not None and is_known else ""
+            return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs")
+        # A first deployment that failed is remembered, too.
+        if known is None or not (known.has_run or known.is_stopped or known.superseded):
+            return None
+        state: Literal["is stopped", "has ended"] = (
+            "is stopped" if known.is_stopped else "has ended"
+        )
+        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state)
 
     def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Make the job what the rules in force, code and settings say; what that did.
@@ -92,6 +122,10 @@ class RuleDesk:
     def publish(self, ruleset: str | None) -> Publication:
         """Check a rule set and put it in force; RulesetError lists every fault."""
         return publish(Settings.from_env(), ruleset=ruleset, now=datetime.now(UTC))
+
+    def publish_first(self) -> Publication | Unpublished:
+        """Leave in force what is; else publish what the job has, as long as the file is that."""
+        return publish_first(Settings.from_env(), now=datetime.now(UTC))
 
 
 class Tables:
@@ -210,11 +244,14 @@ class Sinks:
         return Settings.from_env().stack.sinks_external
 
     def act(
-        self, action: str, *names: str, log: Callable[[str], object]
+        self, action: str, *words: str, log: Callable[[str], object]
     ) -> Sequence[Mapping[str, Any]]:
-        """Start, stop or restart the named ones, else both; what was done to each."""
+        """Start, stop or restart those that are named, else both; what was done to each.
+
+        After its name, ``start`` takes the word that spares what a person has stopped.
+        """
         reports: Sequence[Mapping[str, Any]]
-        reports = ask("sink", action, *names, "--json", log=log)["sinks"]
+        reports = ask("sink", action, *words, "--json", log=log)["sinks"]
         return reports
 
     def count_rows(self, *, log: Callable[[str], object]) -> Mapping[str, int]:
