@@ -8,12 +8,14 @@ already. The tests hand in small stand-ins with the same verbs.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.front_door import ask
+from pipelines.errors import NoTablesError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import remembered
@@ -129,28 +131,38 @@ class RuleDesk:
 
 
 class Tables:
-    """The tables of the lakehouse: to be kept fast and small, and to be looked at."""
+    """The tables of the lakehouse: to be kept fast and small, and to be looked at.
 
-    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport:
-        """Do one task of upkeep on every table; SinkError if an upkeep is under way."""
+    Each verb answers None where there are no tables yet.
+    """
+
+    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport | None:
+        """Do one task of upkeep on every table; TransientError if an upkeep is under way."""
         from sinks.lakehouse.upkeep.round import keep_up
 
-        return keep_up(Settings.from_env(), (task,), tables=(), dry_run=False, say=log)
+        settings = Settings.from_env()
+        with suppress(NoTablesError):
+            return keep_up(settings, (task,), tables=(), dry_run=False, say=log)
+        return None
 
-    def read_behaviour(self, now: datetime) -> Behaviour:
+    def read_behaviour(self, now: datetime) -> Behaviour | None:
         """How the stream decided in the last day, and in the week before."""
         from sinks.lakehouse.watch.behaviour import read_behaviour
 
-        return read_behaviour(Settings.from_env(), now=now)
+        with suppress(NoTablesError):
+            return read_behaviour(Settings.from_env(), now=now)
+        return None
 
-    def find_doubles(self, since: datetime) -> Doubles:
+    def find_doubles(self, since: datetime) -> Doubles | None:
         """Transactions that were stored twice since a moment."""
         from sinks.lakehouse.watch.doubles import find_doubles
 
-        return find_doubles(Settings.from_env(), since=since)
+        with suppress(NoTablesError):
+            return find_doubles(Settings.from_env(), since=since)
+        return None
 
     def find_differences(self) -> list[ColumnDifference] | None:
-        """Columns that are not as this release writes them; None: there are no tables."""
+        """Columns that are not as this release writes them."""
         from sinks.lakehouse.watch.columns import find_differences
 
         return find_differences(Settings.from_env())
@@ -194,7 +206,10 @@ class AlertIndex:
         return read_differences(Settings.from_env())
 
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
-        """Delete the months that are old enough and finished; SinkError if one is under way."""
+        """Delete the months that are old enough and finished.
+
+        TransientError if another change of the indices is under way.
+        """
         from sinks.alerts.index_lock import hold_indices
         from sinks.alerts.retention import expire_months
 
