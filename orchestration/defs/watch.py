@@ -25,8 +25,8 @@ AHEAD = {"dagster/priority": "10"}
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks once a minute at job, topics, index and tables, and reports what is new. A job that "
-        "has ended without `fraudlake job stop` is started again as it was: once for each end, and "
-        "twice within an hour at most. Each tick says in a line what it saw."
+        "has ended without `fraudlake job stop` is started again as it was: once more where that "
+        "failed, and twice within an hour at most. Each tick says in a line what it saw."
     ),
     tags={"domain": "fraud"},
 )
