@@ -279,8 +279,8 @@ class Traffic:
     """Whatever sends transactions: the generator, or a file that is replayed."""
 
     def send(self, *words: str, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Run a sending command to its end; its summary."""
-        return ask(*words, log=log)
+        """Run a sending command to its end, or to ours; its summary."""
+        return ask(*words, log=log, is_leashed=True)
 
 
 def _tell(log: Callable[[str], object], what: str, count: int) -> None:
