@@ -8,9 +8,11 @@ last one that is a JSON object is its answer.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
@@ -24,6 +26,7 @@ AWAY = 3
 """The exit code that means: another system is away, worth another try."""
 STOP_SECONDS = 15.0
 FRONT_DOOR = (sys.executable, "-P", "-m", "fraudlake.cli")
+LEASH = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +44,17 @@ def ask(
     log: Callable[[str], object],
     program: tuple[str, ...] = FRONT_DOOR,
     may_find_fault: bool = False,
+    is_leashed: bool = False,
 ) -> Mapping[str, Any]:
     """Run ``fraudlake <words>`` to its end; its answer.
 
     TransientError when it ends with the code for "away", TerminalError when it fails otherwise or
     answers nothing. Interrupted, it stops the child first. With ``may_find_fault`` an answer that
-    something was found wrong is for the caller to judge.
+    something was found wrong is for the caller to judge. With ``is_leashed`` the child ends even
+    when we are killed; without, it does what it has begun.
     """
-    end = run_command((*program, *words), log=log)
+    leash = (*LEASH, str(os.getpid())) if is_leashed else ()
+    end = run_command((*leash, *program, *words), log=log)
     command = f"fraudlake {' '.join(words)}"
     is_judged = may_find_fault and end.exit_code == FOUND_FAULT and end.answer is not None
     if end.exit_code != 0 and not is_judged:

@@ -8,6 +8,8 @@ JOB = dg.AssetKey(["flink", "fraud_detection"])
 RULES = dg.AssetKey(["rules", "active"])
 INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
 DASHBOARDS = dg.AssetKey(["kibana", "fraud_dashboards"])
+LAKEHOUSE_SINK = dg.AssetKey(["sinks", "lakehouse"])
+ALERTS_SINK = dg.AssetKey(["sinks", "alerts"])
 RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
 
 

@@ -8,14 +8,19 @@ already. The tests hand in small stand-ins with the same verbs.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestration.front_door import ask
+from pipelines.errors import NoTablesError
 from pipelines.features import load_features
+from pipelines.flink import FlinkRest
+from pipelines.job_memory import remembered
 from pipelines.kafka import create_topics, read_offsets
-from pipelines.published_rules import publish, published_file, read_published
+from pipelines.published_rules import publish, publish_first, published_file, read_published
 from pipelines.rules import read_ruleset
 from pipelines.settings import Settings
 
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from pipelines.features import Stage
-    from pipelines.published_rules import Publication
+    from pipelines.published_rules import Publication, Unpublished
     from pipelines.topics import Topic, Topics
     from sinks.alerts.differences import Difference
     from sinks.alerts.retention import Expiry
@@ -34,6 +39,16 @@ if TYPE_CHECKING:
     from sinks.lakehouse.watch.columns import ColumnDifference
     from sinks.lakehouse.watch.doubles import Doubles
     from sinks.reconciliation.hour import HourEvidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundJob:
+    """The job as it is, with nothing done about it."""
+
+    job_id: str
+    ruleset: str
+    """Empty: it is not remembered here how the job was made."""
+    state: Literal["runs", "is stopped", "has ended"]
 
 
 class Broker:
@@ -59,6 +74,23 @@ class Stream:
     def page_of(self, job_id: str) -> str:
         """The job's page in Flink's own console."""
         return f"{Settings.from_env().flink.rest_url}/#/job/{job_id}"
+
+    def find(self) -> FoundJob | None:
+        """The job that runs, or was deployed here last; None: none ever ran."""
+        settings = Settings.from_env()
+        known = remembered(settings)
+        active = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        if active is not None:
+            is_known = known is not None and known.job_id == active.job_id
+            ruleset = known.ruleset if known is not None and is_known else ""
+            return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs")
+        # A first deployment that failed is remembered, too.
+        if known is None or not (known.has_run or known.is_stopped or known.superseded):
+            return None
+        state: Literal["is stopped", "has ended"] = (
+            "is stopped" if known.is_stopped else "has ended"
+        )
+        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state)
 
     def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Make the job what the rules in force, code and settings say; what that did.
@@ -93,30 +125,44 @@ class RuleDesk:
         """Check a rule set and put it in force; RulesetError lists every fault."""
         return publish(Settings.from_env(), ruleset=ruleset, now=datetime.now(UTC))
 
+    def publish_first(self) -> Publication | Unpublished:
+        """Leave in force what is; else publish what the job has, as long as the file is that."""
+        return publish_first(Settings.from_env(), now=datetime.now(UTC))
+
 
 class Tables:
-    """The tables of the lakehouse: to be kept fast and small, and to be looked at."""
+    """The tables of the lakehouse: to be kept fast and small, and to be looked at.
 
-    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport:
-        """Do one task of upkeep on every table; SinkError if an upkeep is under way."""
+    Each verb answers None where there are no tables yet.
+    """
+
+    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport | None:
+        """Do one task of upkeep on every table; TransientError if an upkeep is under way."""
         from sinks.lakehouse.upkeep.round import keep_up
 
-        return keep_up(Settings.from_env(), (task,), tables=(), dry_run=False, say=log)
+        settings = Settings.from_env()
+        with suppress(NoTablesError):
+            return keep_up(settings, (task,), tables=(), dry_run=False, say=log)
+        return None
 
-    def read_behaviour(self, now: datetime) -> Behaviour:
+    def read_behaviour(self, now: datetime) -> Behaviour | None:
         """How the stream decided in the last day, and in the week before."""
         from sinks.lakehouse.watch.behaviour import read_behaviour
 
-        return read_behaviour(Settings.from_env(), now=now)
+        with suppress(NoTablesError):
+            return read_behaviour(Settings.from_env(), now=now)
+        return None
 
-    def find_doubles(self, since: datetime) -> Doubles:
+    def find_doubles(self, since: datetime) -> Doubles | None:
         """Transactions that were stored twice since a moment."""
         from sinks.lakehouse.watch.doubles import find_doubles
 
-        return find_doubles(Settings.from_env(), since=since)
+        with suppress(NoTablesError):
+            return find_doubles(Settings.from_env(), since=since)
+        return None
 
     def find_differences(self) -> list[ColumnDifference] | None:
-        """Columns that are not as this release writes them; None: there are no tables."""
+        """Columns that are not as this release writes them."""
         from sinks.lakehouse.watch.columns import find_differences
 
         return find_differences(Settings.from_env())
@@ -160,7 +206,10 @@ class AlertIndex:
         return read_differences(Settings.from_env())
 
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
-        """Delete the months that are old enough and finished; SinkError if one is under way."""
+        """Delete the months that are old enough and finished.
+
+        TransientError if another change of the indices is under way.
+        """
         from sinks.alerts.index_lock import hold_indices
         from sinks.alerts.retention import expire_months
 
@@ -210,11 +259,14 @@ class Sinks:
         return Settings.from_env().stack.sinks_external
 
     def act(
-        self, action: str, *names: str, log: Callable[[str], object]
+        self, action: str, *words: str, log: Callable[[str], object]
     ) -> Sequence[Mapping[str, Any]]:
-        """Start, stop or restart the named ones, else both; what was done to each."""
+        """Start, stop or restart those that are named, else both; what was done to each.
+
+        After its name, ``start`` takes the word that spares what a person has stopped.
+        """
         reports: Sequence[Mapping[str, Any]]
-        reports = ask("sink", action, *names, "--json", log=log)["sinks"]
+        reports = ask("sink", action, *words, "--json", log=log)["sinks"]
         return reports
 
     def count_rows(self, *, log: Callable[[str], object]) -> Mapping[str, int]:
@@ -227,8 +279,8 @@ class Traffic:
     """Whatever sends transactions: the generator, or a file that is replayed."""
 
     def send(self, *words: str, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Run a sending command to its end; its summary."""
-        return ask(*words, log=log)
+        """Run a sending command to its end, or to ours; its summary."""
+        return ask(*words, log=log, is_leashed=True)
 
 
 def _tell(log: Callable[[str], object], what: str, count: int) -> None:

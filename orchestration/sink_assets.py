@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from pydantic import Field
 
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import table_key
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Sinks
+
+
+class Start(dg.Config):
+    """When the sink is to be started."""
+
+    unless_stopped: bool = Field(
+        default=False,
+        description="Leave one alone that `fraudlake sink stop` has stopped. What the sensor "
+        "first_look asks for.",
+    )
 
 
 def build_sink_asset(
@@ -45,13 +56,14 @@ def build_sink_asset(
         retry_policy=PATIENCE,
     )
     def sink_runs(
-        context: dg.AssetExecutionContext, sinks: dg.ResourceParam[Sinks]
+        context: dg.AssetExecutionContext, config: Start, sinks: dg.ResourceParam[Sinks]
     ) -> dg.MaterializeResult[None]:
         with translate_failures():
             if sinks.run_elsewhere():
                 metadata = _tell_elsewhere(name)
             else:
-                (report,) = sinks.act("start", name, log=context.log.info)
+                sparing = ("--unless-stopped",) if config.unless_stopped else ()
+                (report,) = sinks.act("start", name, *sparing, log=context.log.info)
                 metadata = tell_report(report)
             rows = sinks.count_rows(log=context.log.info) if fills_tables else {}
         for table, count in rows.items():

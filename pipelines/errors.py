@@ -12,6 +12,7 @@
     │   ├── StackError           a local server cannot be started or has died
     │   ├── JobError             the Flink job cannot be planned, submitted or stopped
     │   └── SinkError            a sink refuses to go on rather than guess
+    │       └── NoTablesError    nothing has been stored yet, so that nothing can be read or kept
     └── TransientError           worth another try: the other side is away or busy
         └── FilesReplacedError   upkeep was faster than a question (see ``sinks.lakehouse.lake``)
 
@@ -59,3 +60,7 @@ class JobError(TerminalError):
 
 class SinkError(TerminalError):
     """A sink refuses to go on rather than guess."""
+
+
+class NoTablesError(SinkError):
+    """The lakehouse has no tables yet."""

@@ -63,6 +63,15 @@ class Publication:
     """The copy that is to be deployed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpublished:
+    """Why nothing was put in force."""
+
+    version: str
+    """What the job was deployed with; empty where that is not remembered."""
+    sentence: str
+
+
 def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Publication:
     """Put a rule set in force; RulesetError lists every fault, and the one in force stays.
 
@@ -92,6 +101,27 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
         difference=difference if lost is None else f"{lost}\n\n{difference}",
         path=copy,
     )
+
+
+def publish_first(settings: Settings, *, now: datetime) -> Publication | Unpublished:
+    """Put in force what the job was deployed with, or without a job the setting's.
+
+    What is in force already stays, whatever became of its source. A file that is another by now
+    than the job has is not published: that is for a person to decide.
+    """
+    known = read_published(settings)
+    if known is not None:
+        return _find(settings, known)
+    job = remembered(settings)
+    if job is not None and (job.ruleset or job.has_run):
+        source = _choose(settings, None)
+        if _read_version(source) != job.ruleset:
+            msg = (
+                f"the job was deployed with {job.ruleset or 'rules that are not remembered'}, and "
+                f"{source} is not that any longer. Publish it to put it in force"
+            )
+            return Unpublished(version=job.ruleset, sentence=msg)
+    return publish(settings, ruleset=None, now=now)
 
 
 def check_ruleset(path: Path) -> Ruleset:
@@ -131,6 +161,26 @@ def _read_known(settings: Settings) -> tuple[Published | None, str | None]:
         return read_published(settings), None
     except RulesetError as error:
         return None, f"What was in force is not known: {str(error).removesuffix(ADVICE)}"
+
+
+def _find(settings: Settings, known: Published) -> Publication:
+    path = published_file(settings, known)
+    ruleset = read_ruleset(path, load_features())
+    return Publication(
+        published=known,
+        before=known.version,
+        ruleset=ruleset,
+        difference=describe_difference(ruleset, ruleset),
+        path=path,
+    )
+
+
+def _read_version(source: str) -> str | None:
+    """None: it cannot be read."""
+    try:
+        return read_ruleset(find_ruleset(source), load_features()).version
+    except RulesetError:
+        return None
 
 
 def _choose(settings: Settings, known: Published | None) -> str:

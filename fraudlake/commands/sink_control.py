@@ -25,16 +25,24 @@ SinkName = Annotated[Sink | None, typer.Argument(help="One of them; without a na
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")]
 
 
-def start(name: SinkName = None, as_json: AsJson = False) -> None:
+def start(
+    name: SinkName = None,
+    unless_stopped: Annotated[
+        bool, typer.Option("--unless-stopped", help="Leave alone what `sink stop` has stopped.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Start a sink of the stack, and wait until it has all it needs.
 
     One that runs is left alone.
 
     Example: fraudlake sink start lakehouse
     """
+    from functools import partial
+
     from fraudlake.stack.sinks import start_sink
 
-    _act(start_sink, name, as_json=as_json)
+    _act(partial(start_sink, unless_stopped=unless_stopped), name, as_json=as_json)
 
 
 def stop(name: SinkName = None, as_json: AsJson = False) -> None:

@@ -42,13 +42,18 @@ class SinkReport:
     log: str
 
 
-def start_sink(settings: Settings, part: str) -> SinkReport:
+def start_sink(settings: Settings, part: str, *, unless_stopped: bool = False) -> SinkReport:
     """See that the sink runs and has all it needs.
+
+    With ``unless_stopped`` one that ``stop_sink`` has stopped since the stack came up stays so.
 
     StackError: no stack is up, or the sink ended while it started, with its last words.
     TransientError: it runs, and waits for a server that is away.
     """
     with _supervised(settings, part) as desk:
+        state = desk.state()
+        if unless_stopped and state.state == "STOPPED" and state.was_started:
+            return desk.report("already stopped")
         return _start(desk, outcome="already runs" if desk.is_alive() else "started")
 
 

@@ -29,6 +29,7 @@ def fraud_alerts(alert_index: dg.ResourceParam[AlertIndex]) -> dg.MaterializeRes
     with translate_failures():
         change = alert_index.apply_template()
         count = alert_index.count()
+        name = alert_index.name()
     return dg.MaterializeResult(
-        metadata={"index": alert_index.name(), "template": change, "dagster/row_count": count}
+        metadata={"index": name, "template": change, "dagster/row_count": count}
     )

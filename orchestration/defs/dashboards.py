@@ -31,7 +31,9 @@ from orchestration.verdicts import to_result
     retry_policy=PATIENCE,
 )
 def fraud_dashboards(dashboards: dg.ResourceParam[Dashboards]) -> dg.MaterializeResult[None]:
-    url = dashboards.url()
+    with translate_failures():
+        url = dashboards.url()
+        done = [] if url == "" else dashboards.apply()
     if url == "":
         return dg.MaterializeResult(
             metadata={
@@ -39,8 +41,6 @@ def fraud_dashboards(dashboards: dg.ResourceParam[Dashboards]) -> dg.Materialize
                 "numbers in a terminal: `fraudlake dashboards show`"
             }
         )
-    with translate_failures():
-        done = dashboards.apply()
     rows = [f"| {one.artifact.kind} | {one.artifact.title} | {one.change} |" for one in done]
     return dg.MaterializeResult(
         metadata={

@@ -18,10 +18,12 @@ from orchestration.quality import (
     judge_scores,
 )
 from orchestration.resources import AlertIndex, Tables
+from orchestration.verdict import is_well
 from orchestration.verdicts import to_result
 
 DECISIONS = table_key("decisions")
 LOOKED_AT = timedelta(days=2)
+NO_TABLES = "there are no tables yet, and nothing in them to judge"
 
 
 @dg.multi_asset_check(
@@ -49,12 +51,13 @@ def behaviour(tables: dg.ResourceParam[Tables]) -> Iterator[dg.AssetCheckResult]
     """Counted once for all three."""
     with translate_failures():
         found = tables.read_behaviour(datetime.now(UTC))
-    verdicts = {
-        "score_drift": judge_scores(found),
-        "rule_drift": judge_rules_fired(found),
-        "flag_rate": judge_flag_rate(found),
+    judges = {
+        "score_drift": judge_scores,
+        "rule_drift": judge_rules_fired,
+        "flag_rate": judge_flag_rate,
     }
-    for name, verdict in verdicts.items():
+    for name, judge in judges.items():
+        verdict = is_well(NO_TABLES) if found is None else judge(found)
         yield to_result(verdict, asset=DECISIONS, check=name)
 
 
@@ -68,7 +71,7 @@ def behaviour(tables: dg.ResourceParam[Tables]) -> Iterator[dg.AssetCheckResult]
 def no_duplicate_rows(tables: dg.ResourceParam[Tables]) -> dg.AssetCheckResult:
     with translate_failures():
         found = tables.find_doubles(datetime.now(UTC) - LOOKED_AT)
-    return to_result(judge_doubles(found))
+    return to_result(is_well(NO_TABLES) if found is None else judge_doubles(found))
 
 
 @dg.asset_check(

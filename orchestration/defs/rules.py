@@ -8,6 +8,7 @@ from orchestration.failures import translate_failures
 from orchestration.keys import RULES
 from orchestration.owners import FRAUD_RULES
 from orchestration.resources import RuleDesk
+from pipelines.published_rules import Publication, Unpublished
 
 
 class Publishing(dg.Config):
@@ -17,6 +18,11 @@ class Publishing(dg.Config):
         default="",
         description="A shipped rule set by name, or the path of a file; empty: the one published "
         "last, else the one that the job was deployed with, else the setting's.",
+    )
+    only_if_never_published: bool = Field(
+        default=False,
+        description="Leave in force what is, and publish no file that is another by now than the "
+        "job has. What the sensor first_look asks for.",
     )
 
 
@@ -43,7 +49,19 @@ class Publishing(dg.Config):
 )
 def active(config: Publishing, rule_desk: dg.ResourceParam[RuleDesk]) -> dg.MaterializeResult[None]:
     with translate_failures():
-        done = rule_desk.publish(config.ruleset or None)
+        if config.only_if_never_published:
+            found = rule_desk.publish_first()
+        else:
+            found = rule_desk.publish(config.ruleset or None)
+    if isinstance(found, Unpublished):
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(found.version) if found.version else None,
+            metadata={"published": found.sentence},
+        )
+    return _tell(found)
+
+
+def _tell(done: Publication) -> dg.MaterializeResult[None]:
     ruleset = done.ruleset
     rules = "\n".join(
         f"| {rule.id} | {rule.state} | {rule.weight:g} | {_cell(rule.when)} |"

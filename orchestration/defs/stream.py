@@ -11,7 +11,7 @@ from orchestration.defs.ingest import customers, transactions
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import JOB, RULES
 from orchestration.owners import DATA_PLATFORM
-from orchestration.resources import Stream
+from orchestration.resources import FoundJob, Stream
 from orchestration.topic_assets import build_topic_asset
 from pipelines.features import Stage
 
@@ -23,6 +23,11 @@ class Deployment(dg.Config):
         default=False,
         description="Only start the last deployment again as it was, if it does not run; rules and "
         "code that are newer wait. What the watch does about a job that has ended.",
+    )
+    only_if_never_deployed: bool = Field(
+        default=False,
+        description="Only tell of a job that runs, was stopped or has ended; deploy where there "
+        "never was one. What the sensor first_look asks for.",
     )
 
 
@@ -57,6 +62,9 @@ def fraud_detection(
     with translate_failures():
         if config.restore:
             return dg.MaterializeResult(metadata=_restored(stream, log=context.log.info))
+        found = stream.find() if config.only_if_never_deployed else None
+        if found is not None:
+            return dg.MaterializeResult(metadata=_tell(found, page=stream.page_of(found.job_id)))
         answer = stream.deploy(log=context.log.info)
         report = _report(answer, page=stream.page_of(str(answer["job_id"])))
         report["plan"] = dg.MetadataValue.md(_describe_plan(stream.stages()))
@@ -68,7 +76,29 @@ def fraud_detection(
             metadata=report,
             allow_retries=False,
         )
+    if switch.get("is_stuck"):
+        raise dg.Failure(
+            description="transactions wait, and the new job has taken none of them. See what it "
+            "says of itself with `fraudlake job status`",
+            metadata=report,
+            allow_retries=False,
+        )
     return dg.MaterializeResult(metadata=report)
+
+
+def _tell(found: FoundJob, *, page: str) -> dict[str, Any]:
+    """What a job that was there already is like, in the words of the asset's page."""
+    remedies = {
+        "runs": "found in place, and left as it is",
+        "is stopped": "found stopped, and left so: `fraudlake job submit` starts it",
+        "has ended": "found ended, and left so: the watch starts it again",
+    }
+    return {
+        "deployed": remedies[found.state],
+        "job id": found.job_id,
+        "rule set": found.ruleset or "not known: it was not deployed from here",
+        "page": dg.MetadataValue.url(page),
+    }
 
 
 def _restored(stream: Stream, *, log: Callable[[str], object]) -> dict[str, Any]:
@@ -108,6 +138,7 @@ def _report(answer: Mapping[str, Any], *, page: str) -> dict[str, Any]:
         switch = answer["switch"]
         figures |= {"lost": switch["lost"], "doubled": switch["doubled"]}
         figures["records around the change"] = switch["records"]
+        figures["takes transactions"] = not switch["is_stuck"]
         # None without two decisions to measure it between.
         figures |= {} if switch["gap_s"] is None else {"gap, seconds": switch["gap_s"]}
     return figures

@@ -59,7 +59,8 @@ def send(
         "Send transactions: customers first, then payments with some fraud among them, then "
         "labels. Or replay a file. The command line's `fraudlake produce` and `fraudlake replay`."
     ),
-    tags={"domain": "fraud"},
+    # Tried again after a crash, it would send the same once more.
+    tags={"domain": "fraud", "dagster/max_retries": "0", "dagster/max_runtime": "86400"},
 )
 def send_traffic() -> None:
     """One op; an endless producer is not for Dagster, which expects runs to end."""

@@ -16,6 +16,8 @@ from orchestration.watching.told import read_told
 from pipelines.errors import SettingsError
 
 REPAIR = {"ops": {JOB.to_python_identifier(): {"config": {"restore": True}}}}
+AHEAD = {"dagster/priority": "10"}
+"""A repair overtakes whatever waits in the queue."""
 
 
 @dg.sensor(
@@ -24,8 +26,8 @@ REPAIR = {"ops": {JOB.to_python_identifier(): {"config": {"restore": True}}}}
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks once a minute at job, topics, index and tables, and reports what is new. A job that "
-        "has ended without `fraudlake job stop` is started again as it was: once for each end, and "
-        "twice within an hour at most. Each tick says in a line what it saw."
+        "has ended without `fraudlake job stop` is started again as it was: once more where that "
+        "failed, and twice within an hour at most. Each tick says in a line what it saw."
     ),
     tags={"domain": "fraud"},
 )
@@ -39,7 +41,7 @@ def stream_watch(
     found = report(glance, Cursor.from_json(context.cursor), read_told(context.instance))
     context.log.info(found.sentence)
     key = found.incident.repair_key
-    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR)]
+    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR, tags=AHEAD)]
     return dg.SensorResult(
         run_requests=runs,
         skip_reason=None if runs else dg.SkipReason(found.sentence),

@@ -1,4 +1,4 @@
-"""Whether the job must be started again: once for each incident, and never in a loop.
+"""Whether the job must be started again: twice for an incident at most, and never in a loop.
 
 Flink restarts what fails, and the stack's keeper brings back what a dead JobManager took along.
 What is left is a job that has ended: given up by Flink, cancelled by hand, or still unknown after
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MOST_REPAIRS = 2
 """Within an hour; what ends again then needs a person."""
 HOUR_S = 3600.0
+AGAIN_S = 300.0
+"""A job that is still ended so long after its repair was asked for: that run has failed."""
 GRACE_S = 45.0
 """An unknown job is given so long: the keeper brings it back when the JobManager was restarted."""
 
@@ -65,9 +67,17 @@ def _assess_absence(job_id: str, now: float, cursor: Cursor) -> Incident:
 
 
 def _limit(sentence: str, key: str, now: float, cursor: Cursor) -> Incident:
-    if cursor.repaired == key:
-        return Incident(sentence=f"{sentence}; its repair was asked for, see the runs")
     recent = [at for at in cursor.repairs if now - at < HOUR_S]
+    again = f"{key}:again"
+    if cursor.repaired in (key, again):
+        if recent and now - recent[-1] < AGAIN_S:
+            return Incident(sentence=f"{sentence}; its repair was asked for, see the runs")
+        if cursor.repaired == again:
+            return Incident(
+                sentence=f"{sentence}, and two repairs did not bring it back: a person must look "
+                "at their runs. Materialize flink/fraud_detection when the cause is gone"
+            )
+        key = again  # Dagster never launches a second run under one key
     if len(recent) >= MOST_REPAIRS:
         return Incident(
             sentence=f"{sentence}, and was repaired {len(recent)} times within the hour: a person "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from pipelines.errors import SinkError
+from pipelines.errors import NoTablesError, SinkError
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.engine import connect, lock
 from sinks.lakehouse.history import find_state
@@ -48,9 +48,9 @@ def open_lake(
     """The tables of the settings' namespace as views, now or as they were.
 
     ``known_at`` is the moment whose knowledge ``decisions_labelled`` shows; None: now. A snapshot's
-    id names one table's state; the others are shown as of the same time. SinkError when there are
-    no tables yet, or none has that snapshot; a table that is not kept as it was then fails the
-    questions that need it, and no others.
+    id names one table's state; the others are shown as of the same time. NoTablesError when
+    there are none yet, SinkError when none has that snapshot; a table that is not kept as it was
+    then fails the questions that need it, and no others.
     """
     with open_catalog(settings, writable=False) as catalog:
         with explained(settings):
@@ -60,7 +60,7 @@ def open_lake(
                 f"there are no tables in namespace {settings.lakehouse.namespace} yet. The "
                 "lakehouse sink creates them: `fraudlake up`, or `fraudlake sink lakehouse`"
             )
-            raise SinkError(msg)
+            raise NoTablesError(msg)
         moment = _moment_of(tables, as_of) if isinstance(as_of, int) else as_of
         planned: dict[str, PlannedTable] = {
             table.name: plan_nothing(table.schema()) for table in TABLES if table.name not in tables

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution.plan.objects import StepFailureData
 
+from orchestration.defs.alerts import fraud_alerts
 from orchestration.defs.dashboards import dashboards_in_step, fraud_dashboards
 from orchestration.defs.quality import index_in_step
 from orchestration.defs.retention import retention
 from orchestration.quality import judge_dashboards, judge_index
+from orchestration.resources import AlertIndex, Dashboards
 from pipelines.errors import SinkError
 from sinks.alerts.differences import Difference
 from sinks.alerts.retention import Expiry, Fate, Judged, MonthFigures
@@ -114,6 +117,36 @@ def test_what_kibana_refuses_fails_the_run_and_is_not_tried_again() -> None:
     assert not result.success
     [failure] = result.get_step_failure_events()
     assert "Kibana forbids this" in str(failure.event_specific_data)
+
+
+class UnnamedIndex:
+    """Its name is the last that is read."""
+
+    def apply_template(self) -> str:
+        return "unchanged"
+
+    def count(self) -> int:
+        return 0
+
+    def name(self) -> str:
+        return AlertIndex().name()
+
+
+def test_wrong_setting_is_said_in_a_sentence_and_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was a traceback, after three more tries."""
+    monkeypatch.setenv("FRAUDLAKE_KAFKA_PARTITIONS", "many")
+    for result in (
+        materialize(fraud_dashboards, dashboards=Dashboards()),
+        materialize(fraud_alerts, alert_index=UnnamedIndex()),
+    ):
+        assert not any(event.is_step_up_for_retry for event in result.all_events)
+        [failure] = result.get_step_failure_events()
+        data = failure.event_specific_data
+        assert isinstance(data, StepFailureData)
+        assert data.user_failure_data is not None
+        assert "FRAUDLAKE_KAFKA_PARTITIONS" in str(data.user_failure_data.description)
 
 
 def test_old_months_are_deleted_and_each_month_is_named_with_its_fate() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -24,7 +23,14 @@ if TYPE_CHECKING:
 
     from pipelines.features import Stage
 
-SWITCH = {"records": 900, "lost": 0, "doubled": 0, "gap_s": 7.5, "decided_under_new": 400}
+SWITCH = {
+    "records": 900,
+    "lost": 0,
+    "doubled": 0,
+    "gap_s": 7.5,
+    "decided_under_new": 400,
+    "is_stuck": False,
+}
 ANSWER = {
     "outcome": "replaced",
     "job_id": "new",
@@ -181,6 +187,7 @@ def test_deployment_says_what_it_did(instance: dg.DagsterInstance) -> None:
         "lost": 0,
         "doubled": 0,
         "records around the change": 900,
+        "takes transactions": True,
         "gap, seconds": 7.5,
     }
 
@@ -213,9 +220,16 @@ def test_repair_brings_back_what_was_deployed_and_says_from_where(
     assert again == {"deployed": "ran already"}
 
 
-@pytest.mark.parametrize("found", [{"lost": 3}, {"doubled": 1}])
-def test_change_that_lost_or_doubled_records_is_red(
-    instance: dg.DagsterInstance, found: dict[str, int]
+@pytest.mark.parametrize(
+    ("found", "remedy"),
+    [
+        ({"lost": 3}, "fraudlake reconcile"),
+        ({"doubled": 1}, "fraudlake reconcile"),
+        ({"is_stuck": True}, "fraudlake job status"),
+    ],
+)
+def test_change_that_lost_or_doubled_records_or_takes_none_is_red(
+    instance: dg.DagsterInstance, found: dict[str, int], remedy: str
 ) -> None:
     stream = FakeStream({**ANSWER, "switch": {**SWITCH, **found}})
 
@@ -225,7 +239,7 @@ def test_change_that_lost_or_doubled_records_is_red(
         "deploy"
     ]  # once: the next attempt would find nothing to do, and be green
     [failure] = result.get_step_failure_events()
-    assert "fraudlake reconcile" in str(failure.event_specific_data)
+    assert remedy in str(failure.event_specific_data)
 
 
 def test_faulty_rule_file_fails_the_step_at_once_with_its_sentence(
@@ -308,17 +322,6 @@ def test_history_is_replayed_from_a_file_at_a_speed_and_a_time() -> None:
 def test_traffic_that_cannot_be_sent_is_refused(config: TrafficConfig, sentence: str) -> None:
     with pytest.raises(TerminalError, match=sentence):
         write_command(config)
-
-
-def test_instance_template_is_accepted_and_quiet(tmp_path: Path) -> None:
-    import orchestration
-
-    template = Path(orchestration.__file__).with_name("dagster.yaml")
-    (tmp_path / "dagster.yaml").write_text(template.read_text())
-
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        assert instance.telemetry_enabled is False
-        assert instance.nux_enabled is False
 
 
 def test_steps_of_a_run_share_its_process() -> None:

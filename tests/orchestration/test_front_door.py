@@ -5,9 +5,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from orchestration.front_door import ask
+from orchestration.resources import Traffic
 from pipelines.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
@@ -68,6 +70,45 @@ def test_interrupted_run_leaves_no_child_behind(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 30
     gone = subprocess.run(["kill", "-0", mark.read_text()], capture_output=True, check=False)
     assert gone.returncode != 0
+
+
+def test_killed_run_leaves_no_leashed_child_behind(tmp_path: Path) -> None:
+    """Its producer went on sending, and the run that was tried again sent beside it."""
+    mark = tmp_path / "pid"
+    child = f"import os, time, pathlib; pathlib.Path({str(mark)!r}).write_text(str(os.getpid()))"
+    words = f"{child}; print(1, flush=True); time.sleep(600)"
+    run = (
+        "import sys; from functools import partial; from orchestration.front_door import ask; "
+        f"program = (sys.executable, '-c', {words!r}); "
+        "ask(log=partial(print, flush=True), is_leashed=True, program=program)"
+    )
+    with subprocess.Popen([sys.executable, "-c", run], stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"1\n"  # the child has written its mark
+        killed.kill()
+
+    pid = int(mark.read_text())
+    left = [process for process in psutil.process_iter() if process.pid == pid]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert alive == []
+
+
+def test_whoever_sends_traffic_is_leashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def answer(*_words: str, **wishes: object) -> dict[str, object]:
+        asked.update(wishes)
+        return {"sent": 1}
+
+    monkeypatch.setattr("orchestration.resources.ask", answer)
+    assert Traffic().send("produce", log=str) == {"sent": 1}
+    assert asked["is_leashed"] is True
+
+
+def test_leashed_child_answers_and_fails_as_any_other() -> None:
+    assert ask(log=str, is_leashed=True, program=say("print('{}')")) == {}
+    with pytest.raises(TransientError, match="exit code 3"):
+        ask(log=str, is_leashed=True, program=say("raise SystemExit(3)"))
 
 
 def test_fault_that_was_found_is_an_answer_where_the_caller_judges() -> None:

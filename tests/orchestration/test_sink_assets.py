@@ -151,6 +151,8 @@ def test_words_for_the_sinks_are_understood_by_the_command_line() -> None:
             if "both" not in words:
                 subcommand = group.get_command(context, action.value)
                 subcommand.make_context(action.value, list(words))
+    start = group.get_command(context, "start")
+    start.make_context("start", ["alerts", "--unless-stopped", "--json"])
 
 
 def test_sink_whose_servers_are_away_is_tried_again() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.errors import SinkError
+from pipelines.errors import NoTablesError, SinkError, TransientError
 from pipelines.file_lock import hold_file
 from sinks.lakehouse.catalog import FOLDER, open_catalog
 from sinks.lakehouse.tables import TABLES
@@ -55,8 +55,8 @@ def keep_up(
 ) -> UpkeepReport:
     """Do ``tasks`` on ``tables`` (none named: all), telling ``say`` of each step.
 
-    SinkError if an upkeep of this stack is under way, if there are no tables, or if a table cannot
-    be kept up here; TransientError if catalog or warehouse cannot be used.
+    NoTablesError if there are none, SinkError if a table cannot be kept up here; TransientError if
+    an upkeep of this stack is under way, or if catalog or warehouse cannot be used.
     """
     report = UpkeepReport(tasks=tuple(tasks), dry_run=dry_run)
     with _hold(settings), open_tables(settings, tables) as opened:
@@ -76,7 +76,7 @@ def read_all_figures(settings: Settings, tables: Sequence[str]) -> list[TableFig
 
 @contextmanager
 def open_tables(settings: Settings, names: Sequence[str]) -> Iterator[list[Table]]:
-    """The named tables, or all; SinkError if there is none of that name, or none at all."""
+    """The named tables, or all; SinkError if there is none of that name, NoTablesError if none."""
     namespace = settings.lakehouse.namespace
     with open_catalog(settings, writable=False) as catalog:
         known = [
@@ -89,7 +89,7 @@ def open_tables(settings: Settings, names: Sequence[str]) -> Iterator[list[Table
                 f"there are no tables in namespace {namespace} yet. `fraudlake lake apply` makes "
                 "them; so does the lakehouse sink"
             )
-            raise SinkError(msg)
+            raise NoTablesError(msg)
         for name in names:
             if name not in known:
                 msg = f"there is no table {name} in namespace {namespace}; there are: " + ", ".join(
@@ -104,12 +104,12 @@ def open_tables(settings: Settings, names: Sequence[str]) -> Iterator[list[Table
 def _hold(settings: Settings) -> Iterator[None]:
     """The tables themselves would bear two at once; twice the work would be for nothing."""
 
-    def refuse() -> SinkError:
+    def refuse() -> TransientError:
         msg = (
             "an upkeep of this lakehouse is under way: wait for its end "
             f"({settings.stack.home / FOLDER / LOCK_FILE} is held)"
         )
-        return SinkError(msg)
+        return TransientError(msg)
 
     with hold_file(settings.stack.home / FOLDER / LOCK_FILE, wait_seconds=0, refuse=refuse):
         yield

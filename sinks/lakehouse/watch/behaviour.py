@@ -44,7 +44,7 @@ class Behaviour:
 
 
 def read_behaviour(settings: Settings, *, now: datetime) -> Behaviour:
-    """Ask the lakehouse; SinkError when there are no tables yet."""
+    """Ask the lakehouse; NoTablesError when there is nothing yet."""
     sql = resources.files(__package__).joinpath("behaviour.sql").read_text(encoding="utf-8")
     moments = {"begin": now - RECENT - REFERENCE, "since": now - RECENT, "until": now}
     with open_lake(settings) as lake:

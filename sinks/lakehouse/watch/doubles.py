@@ -25,7 +25,7 @@ class Doubles:
 
 
 def find_doubles(settings: Settings, *, since: datetime) -> Doubles:
-    """Ask the lakehouse; SinkError when there are no tables yet."""
+    """Ask the lakehouse; NoTablesError when there is nothing yet."""
     sql = resources.files(__package__).joinpath("doubles.sql").read_text(encoding="utf-8")
     with open_lake(settings) as lake:
         [(decisions, doubled, examples)] = lake.ask(sql, {"since": since}, limit=1).rows

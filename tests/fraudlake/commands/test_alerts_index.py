@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
-from pipelines.errors import SinkError
+from pipelines.errors import TransientError
 from sinks.alerts import apply, differences, retention
 from sinks.alerts.apply import Applied
 from sinks.alerts.differences import Difference
@@ -162,7 +162,7 @@ def test_two_at_a_time_are_refused(words: tuple[str, ...], home: Path) -> None:
 
         refused = run(*words)
 
-    assert isinstance(refused.exception, SinkError)
+    assert isinstance(refused.exception, TransientError)
     assert "another command" in str(refused.exception)
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
-from pipelines.errors import FeaturesError, SinkError
+from pipelines.errors import FeaturesError, SinkError, TransientError
 from pipelines.settings import Settings
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
@@ -151,7 +151,7 @@ def test_before_and_after_are_shown_side_by_side(stored: Path) -> None:
 def test_only_one_upkeep_runs_at_a_time(stored: Path) -> None:
     with (stored / "lakehouse" / "upkeep.lock").open("w") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        with pytest.raises(SinkError, match="an upkeep of this lakehouse is under way"):
+        with pytest.raises(TransientError, match="an upkeep of this lakehouse is under way"):
             run("compact")
 
 

@@ -107,6 +107,19 @@ def test_stop_waits_for_the_last_commit_and_the_sink_stays_stopped(
     assert stop_sink(settings, ALERTS_SINK).outcome == "already stopped"
 
 
+def test_stopped_sink_is_spared_and_one_that_never_ran_is_not(
+    home: Home, settings: Settings
+) -> None:
+    supervisor = bring_up(home)
+    assert start_sink(settings, ALERTS_SINK, unless_stopped=True).outcome == "started"
+    stop_sink(settings, ALERTS_SINK)
+
+    spared = start_sink(settings, ALERTS_SINK, unless_stopped=True)
+
+    assert (spared.outcome, spared.pid) == ("already stopped", None)
+    assert supervisor.states()[ALERTS_SINK].state == "STOPPED"
+
+
 def test_restart_ends_the_process_and_starts_another(home: Home, settings: Settings) -> None:
     bring_up(home)
     first = start_sink(settings, LAKEHOUSE_SINK)

@@ -1,4 +1,4 @@
-"""When the job is started again: once for each end, never against a person, never in a loop."""
+"""When the job is started again: twice at most, never against a person, never in a loop."""
 
 from __future__ import annotations
 
@@ -52,13 +52,30 @@ def test_unknown_job_is_repaired_when_it_still_is_at_the_next_look() -> None:
     assert assess(other, Cursor(absent_since=T - 60)).repair_key == "a1:unknown"
 
 
-def test_each_end_is_repaired_once() -> None:
+def test_end_is_repaired_once_as_long_as_that_may_help() -> None:
     seen = glance(stream=stream(job("FAILED")))
     known = assess(seen, Cursor(repaired=KEY, repairs=(T - 60,)))
     assert known.repair_key is None
     assert "its repair was asked for" in known.sentence
     later = glance(stream=stream(job("FAILED", duration_ms=700_000)))
     assert assess(later, Cursor(repaired=KEY, repairs=(T - 60,))).repair_key == "a1:1700000"
+
+
+def test_repair_that_failed_is_tried_once_more_and_then_left_to_a_person() -> None:
+    """A repair that met a server which was away was the only one."""
+    seen = glance(stream=stream(job("FAILED")))
+    assert assess(seen, Cursor(repaired=KEY, repairs=(T - 290,))).repair_key is None
+    again = assess(seen, Cursor(repaired=KEY, repairs=(T - 301,))).repair_key
+    assert again == f"{KEY}:again"
+
+    waits = assess(seen, Cursor(repaired=again, repairs=(T - 400, T - 60)))
+    assert (waits.repair_key, "was asked for" in waits.sentence) == (None, True)
+    for repairs in ((T - 900, T - 500), (), (T - 3500,)):
+        given_up = assess(seen, Cursor(repaired=again, repairs=repairs))
+        assert given_up.repair_key is None
+        assert "a person must look" in given_up.sentence
+    # Not beyond what an hour may have, whichever jobs it was for.
+    assert assess(seen, Cursor(repaired=KEY, repairs=(T - 900, T - 500))).repair_key is None
 
 
 def test_after_two_repairs_within_an_hour_a_person_is_called() -> None:

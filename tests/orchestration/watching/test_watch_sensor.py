@@ -64,6 +64,7 @@ def test_ended_job_is_asked_to_be_restored_once(instance: dg.DagsterInstance) ->
     (request,) = first.run_requests or []
     assert request.run_key == "a1:1600000"
     assert request.run_config == {"ops": {"flink__fraud_detection": {"config": {"restore": True}}}}
+    assert request.tags["dagster/priority"] == "10"  # a backfill may fill the queue
     second = tick(instance, ended, first.cursor)
     assert isinstance(second, dg.SensorResult)
     assert second.run_requests == []
