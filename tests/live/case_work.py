@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from alert_runs import alert_id, await_caught_up, make_alert, running, send
 from confluent_kafka import TopicPartition
 
@@ -15,6 +14,8 @@ from sinks.alerts import verdicts
 from sinks.alerts.verdicts import Payment, give_verdict
 
 if TYPE_CHECKING:
+    import pytest
+
     from pipelines.settings import Settings
     from sinks.alerts.stored import StoredAlert
 
