@@ -21,10 +21,12 @@ WANTED = re.compile(r"^\$\{(\w+):\?[^}]+\}$")
 
 
 def fill_in(environ: dict[str, str]) -> dict[str, str]:
-    """The environment of a shell that sets nothing but what must be: ``${NAME:-default}`` is the
-    default, ``${NAME:?sentence}`` some text."""
+    """The environment of a shell that sets nothing but what must be.
+
+    ``${NAME-default}``, with or without a colon, is the default, ``${NAME:?sentence}`` some text.
+    """
     filled = {name: WANTED.sub("made-up", str(value)) for name, value in environ.items()}
-    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in filled.items()}
+    return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value) for name, value in filled.items()}
 
 
 def flink_options(name: str) -> dict[str, str]:
