@@ -90,10 +90,9 @@ def write_files(settings: Settings, folder: Path) -> list[Path]:
 
 
 def find_dashboard(name: str) -> Dashboard:
-    """The dashboard of that name; TerminalError with the names there are."""
+    """The dashboard of that name; TerminalError with the one that was meant, or all."""
     known = {dashboard.name: dashboard for dashboard in DASHBOARDS}
     if name not in known:
-        names = ", ".join(known)
-        msg = f"there is no dashboard {name}{did_you_mean(name, set(known))}: {names}"
+        msg = f"there is no dashboard {name}{did_you_mean(name, known)}"
         raise TerminalError(msg)
     return known[name]
