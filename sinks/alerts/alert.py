@@ -2,31 +2,28 @@
 
 ``parse_alert`` is the border. What passes it can be made into a document; what does not is a
 ``ContractFault`` with a reason and a sentence, and becomes a dead letter. It reads what a document
-needs, as doubles: the parser of ``pipelines.contracts.alert``, which keeps every digit and checks
-every field, takes eight times as long (149 and 19 microseconds, measured on the example alert).
+needs, as doubles: the parser of ``pipelines.contracts.alert`` keeps every digit, which is not
+wanted here, and takes twenty times as long.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import Annotated, Literal
 
-import orjson
+import msgspec
 
 from pipelines.contracts.faults import ContractFault, FaultReason
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_HASH = re.compile(r"[0-9a-f]{32}")
-_JSON_NAMES = {str: "text", int: "a whole number", list: "a list", dict: "an object"}
-_Kind = TypeVar("_Kind", str, int, list[object])
+AlertId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FiredRule:
+class _Part(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What is read of an object; its other members are skipped. None of them refers to itself."""
+
+
+class FiredRule(_Part, frozen=True, kw_only=True):
     """A rule that fired on the card, with the latest value that made it fire."""
 
     id: str
@@ -36,45 +33,65 @@ class FiredRule:
     because: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpeningDecision:
+class OpeningDecision(_Part, frozen=True, kw_only=True):
     """The decision that opened the alert."""
 
     decision_id: str
     transaction_id: str
-    event_time: datetime
+    event_time: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatestDecision:
-    """The decision that caused this revision, with the transaction as it was sent."""
+class Transaction(_Part, frozen=True, kw_only=True):
+    """What an investigator needs of a transaction; what else was sent, nobody asked to keep."""
+
+    transaction_id: str
+    event_time: Moment
+    merchant_id: str
+    merchant_category: str
+    amount: float
+    currency: str
+    channel: str
+    entry_mode: str | None = None
+    kind: str | None = None
+    status: str | None = None
+    decline_reason: str | None = None
+    country: str | None = None
+    ip_country: str | None = None
+    billing_country: str | None = None
+    shipping_country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    device_id: str | None = None
+    ip_address: str | None = None
+
+
+class LatestDecision(_Part, frozen=True, kw_only=True):
+    """The decision that caused this revision."""
 
     decision_id: str
-    event_time: datetime
-    transaction: Mapping[str, object]
+    transaction: Transaction
     base_amount: float
-    features: Mapping[str, float | None]
+    features: dict[str, float | None]
     rules_fired: tuple[str, ...]
     is_late: bool
     previous_transaction_id: str | None
-    decided_at: datetime
+    decided_at: Moment
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(_Part, frozen=True, kw_only=True):
     """One revision of an alert (contract ``alert.v1``)."""
 
-    alert_id: str
-    sequence: int
+    alert_id: AlertId
+    sequence: Annotated[int, msgspec.Meta(ge=1)]
     card_id: str
     customer_id: str
-    opened_at: datetime
-    updated_at: datetime
-    decisions: int
+    opened_at: Moment
+    updated_at: Moment
+    decisions: Annotated[int, msgspec.Meta(ge=1)]
     money_at_risk: float
     base_currency: str
     score: float
-    band: str
+    band: Literal["review", "block"]
     ruleset: str
     rules: tuple[FiredRule, ...]
     opening: OpeningDecision
@@ -87,149 +104,39 @@ def parse_alert(value: bytes | None) -> Alert:
         detail = "the record has no value; an alert is one JSON object"
         raise ContractFault(FaultReason.EMPTY, detail)
     try:
-        content = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
+        return _DECODER.decode(value)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         detail = f"the record's value is not JSON: {error}"
         raise ContractFault(FaultReason.NOT_JSON, detail) from error
-    if not isinstance(content, dict):
-        detail = f"the record's value is {type(content).__name__}; an alert is one JSON object"
-        raise ContractFault(FaultReason.NOT_AN_OBJECT, detail)
-    return Alert(
-        alert_id=_hash(content, "alert_id"),
-        sequence=_typed(content, "sequence", int),
-        card_id=_typed(content, "card_id", str),
-        customer_id=_typed(content, "customer_id", str),
-        opened_at=_time(content, "opened_at"),
-        updated_at=_time(content, "updated_at"),
-        decisions=_typed(content, "decisions", int),
-        money_at_risk=_number(content, "money_at_risk"),
-        base_currency=_typed(content, "base_currency", str),
-        score=_number(content, "score"),
-        band=_band(content),
-        ruleset=_typed(content, "ruleset", str),
-        rules=_rules(content),
-        opening=_opening(_object(content, "opening")),
-        latest=_latest(_object(content, "latest")),
-    )
 
 
-def _rules(content: Mapping[str, object]) -> tuple[FiredRule, ...]:
-    return tuple(_rule(item) for item in _typed(content, "rules", list))
-
-
-def _rule(item: object) -> FiredRule:
-    if not isinstance(item, dict):
-        raise _wrong_type(item, name="rules[]", wanted="an object")
-    return FiredRule(
-        id=_typed(item, "id", str),
-        weight=_number(item, "weight"),
-        observed=_number_or_none(item, "observed"),
-        limit=_number_or_none(item, "limit"),
-        because=_typed(item, "because", str),
-    )
-
-
-def _opening(content: Mapping[str, object]) -> OpeningDecision:
-    return OpeningDecision(
-        decision_id=_typed(content, "decision_id", str),
-        transaction_id=_typed(content, "transaction_id", str),
-        event_time=_time(content, "event_time"),
-    )
-
-
-def _latest(content: Mapping[str, object]) -> LatestDecision:
-    transaction = _object(content, "transaction")
-    features = _object(content, "features")
-    previous = content.get("previous_transaction_id")
-    if previous is not None and not isinstance(previous, str):
-        raise _wrong_type(previous, name="previous_transaction_id", wanted="text or null")
-    return LatestDecision(
-        decision_id=_typed(content, "decision_id", str),
-        event_time=_time(transaction, "event_time"),
-        transaction=transaction,
-        base_amount=_number(content, "base_amount"),
-        # Some forty of them: what is usual is asked without a call. (orjson gives no infinity.)
-        features={
-            name: value if value is None or type(value) is float else _number(features, name)
-            for name, value in features.items()
-        },
-        rules_fired=tuple(map(str, _typed(content, "rules_fired", list))),
-        is_late=content.get("is_late") is True,
-        previous_transaction_id=previous,
-        decided_at=_time(content, "decided_at"),
-    )
-
-
-# What orjson gives has exactly these types, so the usual case is one comparison: thirty fields of
-# each alert come through here.
-
-
-def _typed(content: Mapping[str, object], name: str, kind: type[_Kind]) -> _Kind:
-    value = content.get(name)
-    if type(value) is kind:
-        return value
-    raise _missing_or_wrong(value, name=name, wanted=_JSON_NAMES[kind])
-
-
-def _object(content: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = content.get(name)
-    if type(value) is dict:
-        return value
-    raise _missing_or_wrong(value, name=name, wanted="an object")
-
-
-def _number(content: Mapping[str, object], name: str) -> float:
-    value = content.get(name)
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        return float(value)
-    raise _missing_or_wrong(value, name=name, wanted="a number")
-
-
-def _number_or_none(content: Mapping[str, object], name: str) -> float | None:
-    return None if content.get(name) is None else _number(content, name)
-
-
-def _hash(content: Mapping[str, object], name: str) -> str:
-    text = _typed(content, name, str)
-    if _HASH.fullmatch(text) is None:
-        detail = f"{name}={text[:64]!r}: must be 32 hexadecimal digits"
-        raise ContractFault(FaultReason.BAD_FORMAT, detail)
-    return text
-
-
-def _band(content: Mapping[str, object]) -> str:
-    band = _typed(content, "band", str)
-    if band not in {"review", "block"}:
-        detail = f"band={band[:64]!r}: must be review or block"
-        raise ContractFault(FaultReason.UNKNOWN_VALUE, detail)
-    return band
-
-
-def _time(content: Mapping[str, object], name: str) -> datetime:
-    text = _typed(content, name, str)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise _bad_time(name, text) from error
-    if moment.utcoffset() is None:
-        raise _bad_time(name, text)
+def in_utc(moment: datetime) -> datetime:
+    """The same moment; one that was sent with another offset has to be counted in UTC's months."""
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
-def _bad_time(name: str, text: str) -> ContractFault:
-    detail = f"{name}={text[:64]!r}: must be an RFC 3339 time in UTC"
-    return ContractFault(FaultReason.BAD_TIME, detail)
+_DECODER = msgspec.json.Decoder(Alert)
+
+_REASONS = {
+    "Object missing required field": FaultReason.MISSING_FIELD,
+    "Invalid enum value": FaultReason.UNKNOWN_VALUE,
+    "Expected `str` matching": FaultReason.BAD_FORMAT,
+    "Expected `int` >=": FaultReason.OUT_OF_RANGE,
+    "Number out of range": FaultReason.OUT_OF_RANGE,
+    "Invalid RFC3339 encoded datetime": FaultReason.BAD_TIME,
+    "Expected `datetime` with a timezone": FaultReason.BAD_TIME,
+}
+"""How the decoder's sentences begin; any other one speaks of a type."""
 
 
-def _missing_or_wrong(value: object, *, name: str, wanted: str) -> ContractFault:
-    if value is None:
-        detail = f"required field {name} is missing"
-        return ContractFault(FaultReason.MISSING_FIELD, detail)
-    return _wrong_type(value, name=name, wanted=wanted)
-
-
-def _wrong_type(value: object, *, name: str, wanted: str) -> ContractFault:
-    detail = f"{name} must be {wanted}, not {type(value).__name__}"
-    return ContractFault(FaultReason.WRONG_TYPE, detail)
+def _explain(sentence: str) -> ContractFault:
+    if "got `null`" in sentence:
+        reason = FaultReason.MISSING_FIELD
+    elif " - at `$" not in sentence and sentence.startswith("Expected `object`"):
+        reason = FaultReason.NOT_AN_OBJECT
+    else:
+        found = (code for begin, code in _REASONS.items() if sentence.startswith(begin))
+        reason = next(found, FaultReason.WRONG_TYPE)
+    return ContractFault(reason, f"the record is no alert: {sentence}")

@@ -44,7 +44,7 @@ def travel_of(alert: Alert) -> Travel | None:
     start = _place(
         latest.features.get("travel_from_latitude"), latest.features.get("travel_from_longitude")
     )
-    end = _place(latest.transaction.get("latitude"), latest.transaction.get("longitude"))
+    end = _place(latest.transaction.latitude, latest.transaction.longitude)
     if start is None or end is None:
         return None
     return Travel(
@@ -67,14 +67,14 @@ def write_travel(travel: Travel) -> dict[str, object]:
     }
 
 
-def geo_point(latitude: object, longitude: object) -> dict[str, object] | None:
+def geo_point(latitude: float | None, longitude: float | None) -> dict[str, float] | None:
     """As Elasticsearch has it; None unless both are there."""
     if latitude is None or longitude is None:
         return None
     return {"lat": latitude, "lon": longitude}
 
 
-def _place(latitude: object, longitude: object) -> Place | None:
-    if not isinstance(latitude, int | float) or not isinstance(longitude, int | float):
+def _place(latitude: float | None, longitude: float | None) -> Place | None:
+    if latitude is None or longitude is None:
         return None
-    return Place(latitude=float(latitude), longitude=float(longitude))
+    return Place(latitude=latitude, longitude=longitude)

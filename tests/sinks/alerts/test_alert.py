@@ -38,7 +38,8 @@ def test_alert_is_read_into_types(make_value: Callable[..., bytes]) -> None:
     assert alert.sequence == 2
     assert [rule.id for rule in alert.rules] == ["impossible_travel", "new_device"]
     assert alert.rules[1].limit is None
-    assert alert.latest.transaction["loyalty"] == {"points": 12}
+    assert alert.latest.transaction.amount == 1000.5
+    assert alert.latest.transaction.entry_mode is None
     assert alert.latest.features["amount_stddev"] is None
     assert alert.latest.rules_fired == ("impossible_travel", "new_device")
 
@@ -51,7 +52,9 @@ def test_alert_is_read_into_types(make_value: Callable[..., bytes]) -> None:
         (b"{", FaultReason.NOT_JSON),
         (b'{"score": NaN}', FaultReason.NOT_JSON),
         (b"\xff", FaultReason.NOT_JSON),
+        (b'{"card_id": "\xff"}', FaultReason.NOT_JSON),
         (b"[1]", FaultReason.NOT_AN_OBJECT),
+        (b"7", FaultReason.NOT_AN_OBJECT),
         (b"{}", FaultReason.MISSING_FIELD),
     ],
 )
@@ -71,6 +74,7 @@ def test_bytes_that_are_no_alert_are_a_fault_with_a_reason(
         ({"alert_id": None}, FaultReason.MISSING_FIELD),
         ({"sequence": "2"}, FaultReason.WRONG_TYPE),
         ({"sequence": True}, FaultReason.WRONG_TYPE),
+        ({"sequence": 0}, FaultReason.OUT_OF_RANGE),
         ({"score": "high"}, FaultReason.WRONG_TYPE),
         ({"band": "allow"}, FaultReason.UNKNOWN_VALUE),
         ({"opened_at": "yesterday"}, FaultReason.BAD_TIME),
@@ -88,3 +92,29 @@ def test_field_that_breaks_the_contract_is_named(
 
     assert caught.value.reason is reason
     assert next(iter(change)) in caught.value.detail
+
+
+def test_bytes_behind_the_object_are_a_fault(make_value: Callable[..., bytes]) -> None:
+    with pytest.raises(ContractFault) as caught:
+        parse_alert(make_value() + b"}")
+
+    assert caught.value.reason is FaultReason.NOT_JSON
+
+
+def test_number_beyond_a_double_is_a_fault(make_value: Callable[..., bytes]) -> None:
+    with pytest.raises(ContractFault) as caught:
+        parse_alert(make_value().replace(b'"score": 0.93', b'"score": 1e999'))
+
+    assert caught.value.reason is FaultReason.OUT_OF_RANGE
+
+
+def test_field_within_another_is_named_by_its_path(
+    make_record: Callable[..., dict[str, Any]],
+) -> None:
+    record = make_record()
+    record["rules"][1]["because"] = None
+
+    with pytest.raises(ContractFault, match=r"rules\[1\]\.because") as caught:
+        parse_alert(json.dumps(record).encode())
+
+    assert caught.value.reason is FaultReason.MISSING_FIELD
