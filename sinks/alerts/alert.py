@@ -3,7 +3,7 @@
 ``parse_alert`` is the border. What passes it can be made into a document; what does not is a
 ``ContractFault`` with a reason and a sentence, and becomes a dead letter. It reads what a document
 needs, as doubles: the parser of ``pipelines.contracts.alert`` keeps every digit, which is not
-wanted here, and takes twenty times as long.
+wanted here, and takes some twenty times as long.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class FiredRule(_Part, frozen=True, kw_only=True):
 
     id: str
     weight: float
-    observed: float | None
-    limit: float | None
+    observed: float | None = None
+    limit: float | None = None
     because: str
 
 
@@ -74,7 +74,7 @@ class LatestDecision(_Part, frozen=True, kw_only=True):
     features: dict[str, float | None]
     rules_fired: tuple[str, ...]
     is_late: bool
-    previous_transaction_id: str | None
+    previous_transaction_id: str | None = None
     decided_at: Moment
 
 

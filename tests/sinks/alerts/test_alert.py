@@ -9,11 +9,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
+from pipelines.contracts import alert as contract
 from pipelines.contracts.faults import ContractFault, FaultReason
+from pipelines.contracts.transaction import parse_transaction
 from sinks.alerts.alert import parse_alert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def test_the_example_these_tests_start_from_keeps_the_contract(
@@ -118,3 +120,51 @@ def test_field_within_another_is_named_by_its_path(
         parse_alert(json.dumps(record).encode())
 
     assert caught.value.reason is FaultReason.MISSING_FIELD
+
+
+def test_whatever_the_contract_takes_is_taken(make_record: Callable[..., dict[str, Any]]) -> None:
+    """Each member of the example in turn is something else, or is not there."""
+    taken = 0
+    for path in _paths(make_record()):
+        for value in _OTHER_VALUES:
+            record = _replace(make_record(), path, value)
+            if _keeps_contract(record):
+                parse_alert(record)
+                taken += 1
+    assert taken > 100  # else the contract has judged nothing
+
+
+_MISSING = object()
+_TIMES = ("2026-11-30T23:59:58Z", "2026-11-30T23:59:58.25+00:00", "0001-01-01T00:00:00Z")
+_OTHER_VALUES: tuple[object, ...] = (
+    *(_MISSING, None, True, 0, 1, -1.5, 7e10, "", "a", "0" * 32, [], ["a"], {}, "pos"),
+    *_TIMES,
+)
+
+
+def _paths(value: object, before: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value)  # type: ignore[arg-type]
+    for name, member in inner:
+        yield (*before, name)
+        if isinstance(member, dict | list):
+            yield from _paths(member, (*before, name))
+
+
+def _replace(record: Any, path: tuple[str | int, ...], value: object) -> bytes:
+    holder = record
+    for name in path[:-1]:
+        holder = holder[name]
+    if value is _MISSING:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return json.dumps(record).encode()
+
+
+def _keeps_contract(record: bytes) -> bool:
+    try:
+        alert = contract.parse_alert(record)
+        parse_transaction(alert.latest.transaction, currencies={"EUR"})
+    except ContractFault:
+        return False
+    return True
