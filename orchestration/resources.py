@@ -215,8 +215,8 @@ class AlertIndex:
 
         settings = Settings.from_env()
         keep = settings.elasticsearch.keep_months
-        with hold_indices(settings):
-            return expire_months(settings, today=today, keep_months=keep, say=log)
+        with hold_indices(settings, "alert months in Dagster", say=log) as confirm:
+            return expire_months(settings, today=today, keep_months=keep, say=log, confirm=confirm)
 
     def name(self) -> str:
         """The alias that is searched."""

@@ -86,8 +86,13 @@ def apply(
             left=[one for one in found if one.remedy != "in place"],
         )
     else:
-        with hold_indices(settings), _progress() as on_step:
-            applied = apply_index(settings, reindex=reindex, months=month or (), on_step=on_step)
+        with (
+            hold_indices(settings, "fraudlake alerts apply", say=_say) as confirm,
+            _progress() as on_step,
+        ):
+            applied = apply_index(
+                settings, reindex=reindex, months=month or (), on_step=on_step, confirm=confirm
+            )
     if as_json:
         typer.echo(json.dumps({**asdict(applied), "dry_run": dry_run}))
     else:
@@ -122,8 +127,10 @@ def expire(
         judged = tuple(read_retention(settings, today=today, keep_months=keep))
         expiry = Expiry(before=judged, after=judged, deleted=())
     else:
-        with hold_indices(settings):
-            expiry = expire_months(settings, today=today, keep_months=keep, say=_say)
+        with hold_indices(settings, "fraudlake alerts expire", say=_say) as confirm:
+            expiry = expire_months(
+                settings, today=today, keep_months=keep, say=_say, confirm=confirm
+            )
     if as_json:
         report = {**asdict(expiry), "keep_months": keep, "dry_run": dry_run}
         typer.echo(json.dumps(report, default=str))

@@ -13,7 +13,7 @@ from sinks.alerts.differences import Difference, find_differences
 from sinks.alerts.indices import Inventory, MonthIndex, allow_writes, read_inventory
 from sinks.alerts.mapping import pick_fields, pick_settings
 from sinks.alerts.rebuild import Rebuilt, Step, discard_copies, rebuild_month
-from sinks.alerts.template import build_template, put_template
+from sinks.alerts.template import build_template, put_template, read_stored, refuse_newer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -39,14 +39,17 @@ def apply_index(
     reindex: bool,
     months: Collection[str] = (),
     on_step: Callable[[MonthIndex, Step], None] = lambda *_: None,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Put in place what can be; with ``reindex`` also build anew the months that need it.
 
     ``months``, such as ``2026.11``, are built anew in any case: their documents are then found by
     fields that the mapping did not have when they were written.
 
-    Safe while the sink writes and people work on cases; run one at a time. After a crash, running
-    it again goes on. TransientError when Elasticsearch is away or busy, SinkError when it refuses.
+    Safe while the sink writes and people work on cases; run one at a time: ``confirm`` is called
+    before each step that cannot be taken back, and raises when another is at work
+    (``index_lock``). After a crash, running it again goes on. TransientError when Elasticsearch is
+    away or busy, SinkError when it refuses or a later release was here.
     """
     alias = settings.elasticsearch.index
     applied = Applied()
@@ -54,20 +57,26 @@ def apply_index(
         connect(settings.elasticsearch, exact=True) as client,
         translate_errors(settings.elasticsearch),
     ):
+        # Before anything else: an older release changes nothing back.
+        refuse_newer(read_stored(client, alias), alias)
         before = read_inventory(client, alias)
         names = {_find_month(before, alias, month).name for month in months}
         found = find_differences(client, alias)
+        confirm()
         discard_copies(client, alias)
         put_template(client, settings.elasticsearch)
         for month in before.months:
             mine = [one for one in found if one.index == month.name]
+            confirm()
             _put_in_place(client, alias, month, mine)
         applied.done = [one for one in found if one.remedy == "in place"]
         applied.left = [one for one in found if one.remedy != "in place"]
         if reindex:
             names |= {one.index for one in applied.left if one.remedy == "new index"}
         if names:
-            applied.rebuilt = _rebuild(client, alias, before, names, on_step)
+            applied.rebuilt = _rebuild(
+                client, alias, before, names, on_step=on_step, confirm=confirm
+            )
             applied.left = find_differences(client, alias)
     return applied
 
@@ -86,7 +95,9 @@ def _rebuild(
     alias: str,
     before: Inventory,
     names: set[str],
+    *,
     on_step: Callable[[MonthIndex, Step], None],
+    confirm: Callable[[], None],
 ) -> list[Rebuilt]:
     rng = Random()
     return [
@@ -98,6 +109,7 @@ def _rebuild(
             number=before.next_number(month.month),
             rng=rng,
             on_step=partial(on_step, month),
+            confirm=confirm,
         )
         for month in before.months
         if month.name in names

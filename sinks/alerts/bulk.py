@@ -34,6 +34,8 @@ _ARGUMENT = "illegal_argument_exception"
 _TERM_TOO_LONG = "Document contains at least one immense term"
 """The one reason of an ``illegal_argument_exception`` for which a document can be blamed."""
 _NO_WRITE_INDEX = "no write index is defined"
+NO_INDEX = "index_not_found_exception"
+"""The month was deleted, a moment ago or since its last alert; it is made anew."""
 _SERVER_PATIENCE = "20s"
 """Shorter than the client's, so that a write the client gave up cannot land after a newer one."""
 
@@ -102,7 +104,11 @@ def classify(reply: ItemReply) -> Verdict:
     """
     if 200 <= reply.status < 300:
         return Verdict.DONE
-    if reply.error in {BLOCKED, CLOSED} or reply.status in {409, 429} or reply.status >= 500:
+    if (
+        reply.error in {BLOCKED, CLOSED, NO_INDEX}
+        or reply.status in {409, 429}
+        or reply.status >= 500
+    ):
         return Verdict.RETRY
     if reply.status == _TOO_LARGE or (reply.status == 400 and _is_of_the_document(reply)):
         return Verdict.DEAD

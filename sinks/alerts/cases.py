@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from elasticsearch import ConflictError, NotFoundError
 
+from pipelines.card_numbers import find_card_numbers
 from pipelines.errors import TerminalError, TransientError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import name_index
@@ -77,6 +78,7 @@ def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> Stored
         msg = f"a note has 1 to {LONGEST_NOTE:,} characters, this one has {len(text.strip()):,}"
         raise TerminalError(msg)
     _check_text(text)
+    refuse_card_numbers("the note", text)
 
     def change(alert: StoredAlert) -> dict[str, object]:
         now = write_now()
@@ -143,6 +145,22 @@ def check_verdict(alert: StoredAlert, *, verdict: str, reason: str | None, by: s
         raise TerminalError(msg)
 
 
+def refuse_card_numbers(what: str, text: str) -> None:
+    """TerminalError, which does not repeat it, when ``text`` holds what looks like a card number.
+
+    Everybody who works on alerts reads what stands in a case, and a reason goes to the lakehouse
+    with its labels: none of them is a place for card numbers.
+    """
+    if found := find_card_numbers(text):
+        digits = found[0]
+        msg = (
+            f"{what} holds what looks like a card number ({len(digits)} digits, the last four are "
+            f"{digits[-4:]}), and many people can read it there: nothing was written. Leave the "
+            "number out, or give its last four digits; the alert itself names the card"
+        )
+        raise TerminalError(msg)
+
+
 def is_of_another(case: Case, by: str) -> bool:
     """Whether somebody else than ``by`` has the case."""
     return case.assignee not in {None, by}
@@ -185,6 +203,7 @@ def _check_text(text: str) -> None:
 
 
 def _check_name(name: str) -> None:
+    refuse_card_numbers("the name", name)  # before it is repeated
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         msg = f"{name[:40]!r} is no name: 1 to {LONGEST_NAME} printable characters"
         raise TerminalError(msg)

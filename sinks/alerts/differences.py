@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.indices import WRITE_BLOCK, Inventory, MonthIndex, read_inventory
 from sinks.alerts.mapping import Remedy, compare_mappings, compare_settings
-from sinks.alerts.template import build_template, read_digest
+from sinks.alerts.template import StoredTemplate, build_template, read_stored
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from elasticsearch import Elasticsearch
 
     from pipelines.settings import Settings
@@ -44,20 +46,29 @@ def read_differences(settings: Settings) -> list[Difference]:
 def find_differences(client: Elasticsearch, alias: str) -> list[Difference]:
     """As ``read_differences``, with a client at hand; raises the client's own errors."""
     wanted = build_template(alias)
-    digest = read_digest(client, alias)
-    found = list(compare_template(alias, wanted["_meta"]["digest"], digest))
+    stored = read_stored(client, alias)
+    found = compare_template(alias, wanted["_meta"], stored)
     return found + compare_inventory(alias, wanted["template"], read_inventory(client, alias))
 
 
-def compare_template(alias: str, wanted: str, stored: str | None) -> list[Difference]:
-    """Missing or another one; ``stored`` is its digest."""
-    if stored == wanted:
+def compare_template(
+    alias: str, wanted: Mapping[str, Any], stored: StoredTemplate | None
+) -> list[Difference]:
+    """Missing, another one, or one of a later release; ``wanted`` is what ours says of itself."""
+    remedy: Remedy = "in place"
+    if stored is None:
+        text = "template is missing"
+    elif stored.is_newer:
+        remedy = "by hand"
+        text = (
+            f"template has schema version {stored.schema_version}, this release has "
+            f"{wanted['schema_version']}: a later release put it there; run that one"
+        )
+    elif stored.digest != wanted["digest"]:
+        text = "template is not that of this release"
+    else:
         return []
-    text = "is missing" if stored is None else "is not that of this release"
-    difference = Difference(
-        index=alias, about="template", what=alias, text=f"template {text}", remedy="in place"
-    )
-    return [difference]
+    return [Difference(index=alias, about="template", what=alias, text=text, remedy=remedy)]
 
 
 def compare_inventory(

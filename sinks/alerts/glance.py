@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sinks.alerts.client import connect, translate_errors
-from sinks.alerts.template import read_digest
+from sinks.alerts.template import read_stored
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -29,5 +29,5 @@ def look_at_index(settings: Settings, *, seconds: float) -> IndexGlance:
         found = client.count(index=index.index, ignore_unavailable=True)
         return IndexGlance(
             alerts=int(found["count"]),
-            has_template=read_digest(client, index.index) is not None,
+            has_template=read_stored(client, index.index) is not None,
         )

@@ -1,7 +1,8 @@
 """The monthly indices: created from the template on the first alert of a month, never by accident.
 
 An index that Elasticsearch would make up by itself, because the template went missing, has a
-guessed mapping and no alias: alerts would be written and never found. So it is looked at once.
+guessed mapping and no alias: alerts would be written and never found. So it is looked at once, and
+again when it was deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Months:
             except (ApiError, TransportError) as error:
                 raise explain(error, self._settings) from error
             self._ready.add(index)
+
+    def forget(self, index: str) -> None:
+        """Look at the index again before the next write: it was found to be gone."""
+        self._ready.discard(index)
 
     def _create(self, index: str) -> None:
         alias = self._settings.index

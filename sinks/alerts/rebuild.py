@@ -76,12 +76,13 @@ def rebuild_month(
     number: int,
     rng: Random,
     on_step: Callable[[Step], None] = lambda _: None,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Rebuilt:
     """Give ``month`` an index made from the template of now; its ``number`` must be a new one.
 
-    SinkError when the new mapping refuses a document, or another rebuild is at work. Whatever is
-    raised, the old index is in place and open, unless Elasticsearch is away: then the next
-    ``discard_copies`` opens it.
+    ``confirm`` is called before 4 and 6, and raises when another is at work. SinkError when the new
+    mapping refuses a document, or another rebuild is at work. Whatever is raised, the old index is
+    in place and open, unless Elasticsearch is away: then the next ``discard_copies`` opens it.
     """
     copy = name_copy(alias, month.month, number)
     parts = build_template(alias)["template"]
@@ -98,12 +99,14 @@ def rebuild_month(
         # 2. copy, 3. catch up
         checkpoint = _fill(client, month, copy, rng, on_step)
         # 4. close
+        confirm()
         closed_at = time.monotonic()
         block_writes(client, month.name)
         # 5. the last changes
         _copy(client, month, copy, rng, on_step, total=LITTLE, after=checkpoint)
         documents = _compare_counts(client, month, copy)
         # 6. all at once
+        confirm()
         _swap(client, alias, month, copy)
         closed_seconds = time.monotonic() - closed_at
         is_done = True

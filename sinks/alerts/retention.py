@@ -136,11 +136,14 @@ def expire_months(
     today: date,
     keep_months: int,
     say: Callable[[str], None] = lambda _: None,
+    confirm: Callable[[], None] = lambda: None,
 ) -> Expiry:
     """Delete the months that have expired; ``say`` is told of each.
 
     Safe while the sink writes and people work on cases; run one at a time, and not beside
-    ``apply_index``. TransientError when Elasticsearch is away or busy, SinkError when it refuses.
+    ``apply_index``: ``confirm`` is called before a month is opened or deleted, and raises when
+    another is at work (``index_lock``). TransientError when Elasticsearch is away or busy,
+    SinkError when it refuses.
     """
     alias = settings.elasticsearch.index
     deleted: list[str] = []
@@ -149,10 +152,11 @@ def expire_months(
         for one in before:
             old = one.figures
             if one.fate is Fate.UNFINISHED and not old.is_writable:
+                confirm()
                 allow_writes(client, old.name)  # a run was ended before it opened it again
             if one.fate is not Fate.EXPIRED:
                 continue
-            if unfinished := _delete_finished(client, old.name):
+            if unfinished := _delete_finished(client, old.name, confirm):
                 say(f"{old.plain_name} stays: {unfinished:,} alerts are unfinished since a moment")
                 continue
             deleted.append(old.name)
@@ -179,7 +183,7 @@ def _count_months(day: date) -> int:
     return day.year * 12 + day.month
 
 
-def _delete_finished(client: Elasticsearch, name: str) -> int:
+def _delete_finished(client: Elasticsearch, name: str, confirm: Callable[[], None]) -> int:
     """Delete the index, unless something in it is unfinished; how many documents are."""
     # 1. close
     block_writes(client, name)
@@ -189,6 +193,7 @@ def _delete_finished(client: Elasticsearch, name: str) -> int:
         unfinished = count_documents(client, name, _UNFINISHED)
         # 3. delete or open
         if unfinished == 0:
+            confirm()
             client.indices.delete(index=name)
             is_deleted = True
             _LOG.info("event=month_deleted index=%s", name)

@@ -24,7 +24,7 @@ from pipelines.errors import TransientError
 from pipelines.kafka import connect_producer, create_topics
 from sinks.alerts.alert import parse_alert
 from sinks.alerts.backoff import Backoff
-from sinks.alerts.bulk import ItemReply, send_bulk
+from sinks.alerts.bulk import NO_INDEX, ItemReply, send_bulk
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import Document, Origin, draft_document
 from sinks.alerts.letters import write_letters
@@ -159,6 +159,9 @@ def _make_send(
             session.set(is_open=False)  # the index is away; it is asked again within the session
             raise
         session.set(is_open=True)
+        for document, reply in zip(documents, replies, strict=True):
+            if reply.error == NO_INDEX:
+                months.forget(document.index)
         return replies
 
     return send

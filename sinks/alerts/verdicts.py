@@ -20,7 +20,14 @@ from typing import TYPE_CHECKING
 
 from pipelines.contracts.label import Label
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
-from sinks.alerts.cases import check_verdict, edit_case, find_case, is_of_another, write_now
+from sinks.alerts.cases import (
+    check_verdict,
+    edit_case,
+    find_case,
+    is_of_another,
+    refuse_card_numbers,
+    write_now,
+)
 from sinks.alerts.label_delivery import deliver
 from sinks.alerts.search import Wanted, list_alerts, read_alert, refresh
 
@@ -226,7 +233,10 @@ def _label(alert: StoredAlert, label: VerdictLabel, payment: Payment) -> Label:
 
 
 def _check_reason(reason: str | None) -> None:
-    if reason is not None and not (0 < len(reason) <= LONGEST_REASON and reason.isprintable()):
+    if reason is None:
+        return
+    refuse_card_numbers("the reason", reason)
+    if not (0 < len(reason) <= LONGEST_REASON and reason.isprintable()):
         msg = f"reason {reason[:40]!r} must be 1 to {LONGEST_REASON} printable characters"
         raise TerminalError(msg)
 

@@ -5,8 +5,6 @@ a grid, which are made of buckets and measures. ``catalog`` turns all of them in
 the JSON that Kibana's HTTP APIs take, ``publish`` puts it there. ``panel_search`` asks what a panel
 would ask of Elasticsearch, so that the numbers of every panel are known without a Kibana.
 
-The shapes follow the Dashboards API as it became generally available with Kibana 9.5. They were
-read in the Kibana repository (``src/platform/packages/shared/as-code`` and
-``kbn-lens-embeddable-utils/config_builder/schema``) and in the dashboard resource of
-``elastic/terraform-provider-elasticstack``, whose tests run against 9.4 and 9.5.
+The shapes follow the Dashboards API as it became generally available with Kibana 9.5. Against which
+published version of it they were read, and when: ``docs/dashboards.md``.
 """

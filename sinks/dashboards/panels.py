@@ -179,7 +179,7 @@ class Text:
 
     def to_json(self, _: DataView) -> Json:
         """The panel's ``config``."""
-        return {"content": self.content}
+        return {"content": self.content, "settings": {"open_links_in_new_tab": True}}
 
     def uses(self) -> Iterator[FieldUse]:
         """No field."""
@@ -201,7 +201,7 @@ class Links:
         return {
             "layout": "horizontal",
             "links": [
-                {"type": "dashboard", "label": label, "destination": dashboard_id}
+                {"type": "dashboardLink", "label": label, "destination": dashboard_id}
                 for label, dashboard_id in self.targets
             ],
         }

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipelines.settings import ElasticsearchSettings
+from sinks.alerts.index_lock import name_lock
 from sinks.alerts.indices import name_copy, name_discard, name_token
 from sinks.alerts.template import name_patterns
 
@@ -44,6 +45,7 @@ COPY = name_copy("fraud-alerts", date(2026, 11, 1), 12)
         # While it is written, it is the admin's alone.
         (name_token(COPY), {"admin"}),
         (name_discard(COPY), {"admin"}),
+        (name_lock("fraud-alerts"), {"admin"}),
         # Another index beside ours, and a month of it built anew.
         ("fraud-alerts-eu-2026.11", set()),
         ("fraud-alerts-retail", set()),

@@ -23,6 +23,7 @@ from pipelines.kafka import (
     read_group_offsets,
     read_offsets,
 )
+from sinks.alerts.index_lock import name_lock
 from sinks.alerts.indices import read_inventory
 from sinks.alerts.search import read_origins
 
@@ -144,4 +145,5 @@ def remove_index(client: Elasticsearch, name: str) -> None:
     left = read_inventory(client, name)
     for one in (*left.months, *left.copies, *left.strays):
         client.indices.delete(index=one.name)
+    client.options(ignore_status=404).indices.delete(index=name_lock(name))
     client.options(ignore_status=404).indices.delete_index_template(name=name)

@@ -72,7 +72,7 @@ def index(settings: Settings) -> Iterator[Elasticsearch]:
     with connect(settings.elasticsearch) as client:
         yield client
         names = f"{settings.elasticsearch.index}-*"
-        for name in client.indices.get(index=names, allow_no_indices=True):
+        for name in client.indices.get(index=names, expand_wildcards="all"):
             client.indices.delete(index=name)
         client.options(ignore_status=404).indices.delete_index_template(
             name=settings.elasticsearch.index

@@ -9,7 +9,7 @@ import pytest
 from alert_index import documents, names
 from alert_runs import alert_id, await_caught_up, make_alert, running, send
 
-from pipelines.errors import TransientError
+from pipelines.errors import TerminalError, TransientError
 from sinks.alerts import cases, retention
 from sinks.alerts.apply import apply_index
 from sinks.alerts.differences import read_differences
@@ -17,7 +17,7 @@ from sinks.alerts.indices import (
     block_writes,
     read_inventory,
 )
-from sinks.alerts.retention import Fate, expire_months, read_retention
+from sinks.alerts.retention import Expiry, Fate, expire_months, read_retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
 
     from pipelines.settings import Settings
+    from sinks.alerts.stored import StoredAlert
 
 pytestmark = pytest.mark.live
 
@@ -177,4 +178,44 @@ def test_rebuilt_month_expires_as_well_and_a_late_alert_makes_it_anew(
 
     assert names(index, settings) == ["2019.02", "r2.2026.09", "r2.2026.10", "r2.2026.11"]
     assert len(documents(index, settings)) == 4
+    assert read_differences(settings) == []
+
+
+def test_edit_whose_month_is_deleted_meanwhile_is_refused_and_leaves_no_empty_month(
+    settings: Settings, index: Elasticsearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Elasticsearch once made the month anew, empty, for the write that came too late."""
+    fill_months(settings, index)
+    find_case = cases.find_case
+    expired: list[Expiry] = []
+
+    def find_then_expire(*words: str) -> StoredAlert:
+        found = find_case(settings, words[-1])
+        if not expired:
+            expired.append(expire_months(settings, today=TODAY, keep_months=1))
+        return found
+
+    monkeypatch.setattr(cases, "find_case", find_then_expire)
+
+    with pytest.raises(TerminalError, match=f"no alert {alert_id(1)} in"):
+        cases.add_note(settings, alert_id(1), text="wait", by="kim")
+
+    assert expired[0].deleted == (f"{settings.elasticsearch.index}-2019.02",)
+    assert names(index, settings) == ["2026.09", "2026.10", "2026.11"]
+
+
+def test_month_deleted_under_a_sink_that_has_written_it_is_made_anew_from_the_template(
+    settings: Settings, index: Elasticsearch, caplog: pytest.LogCaptureFixture
+) -> None:
+    month = f"{settings.elasticsearch.index}-2019.02"
+    with running(settings):
+        send(settings, make_alert(1, 1, opened_at="2019-02-03T04:05:06Z"))
+        await_caught_up(settings)
+        index.indices.delete(index=month)
+        send(settings, make_alert(1, 2, opened_at="2019-02-03T04:05:06Z"), make_alert(2, 1))
+        await_caught_up(settings)
+
+    assert caplog.text.count("event=retry alerts=1 ") == 1
+    assert names(index, settings) == ["2019.02", "2026.11"]
+    assert documents(index, settings)[alert_id(1)]["fraud"]["sequence"] == 2
     assert read_differences(settings) == []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cli import app
-from pipelines.errors import TransientError
-from sinks.alerts import apply, differences, retention
+from sinks.alerts import apply, differences, index_lock, retention
 from sinks.alerts.apply import Applied
 from sinks.alerts.differences import Difference
-from sinks.alerts.index_lock import LOCK_FILE
 from sinks.alerts.rebuild import Rebuilt
 from sinks.alerts.retention import Expiry, Fate, Judged, MonthFigures
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from click.testing import Result
 
@@ -47,10 +45,17 @@ REBUILT = Rebuilt(
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stack home of this test alone."""
-    monkeypatch.setenv("FRAUDLAKE_STACK_HOME", str(tmp_path))
-    return tmp_path
+def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """For which work the lock was held."""
+    works: list[str] = []
+
+    @contextmanager
+    def hold(_settings: object, work: str, *, say: object) -> Iterator[Callable[[], None]]:
+        works.append(work)
+        yield lambda: None
+
+    monkeypatch.setattr(index_lock, "hold_indices", hold)
+    return works
 
 
 def run(*words: str) -> Result:
@@ -87,7 +92,7 @@ def test_diff_names_differences_and_its_code_says_whether_there_are_any(
 def answer_apply(monkeypatch: pytest.MonkeyPatch, **applied: Any) -> list[tuple[bool, list[str]]]:
     asked: list[tuple[bool, list[str]]] = []
 
-    def answer(_: object, *, reindex: bool, months: list[str], on_step: object) -> Applied:
+    def answer(_: object, *, reindex: bool, months: list[str], **_others: object) -> Applied:
         asked.append((reindex, list(months)))
         return Applied(**applied)
 
@@ -155,15 +160,21 @@ def test_dry_run_only_asks(
     assert shown.output.endswith("(needs a new index)\nnothing was done\n")
 
 
-@pytest.mark.parametrize("words", [("apply",), ("expire",)])
-def test_two_at_a_time_are_refused(words: tuple[str, ...], home: Path) -> None:
-    with (home / LOCK_FILE).open("w") as held:
-        fcntl.flock(held.fileno(), fcntl.LOCK_EX)
+@pytest.mark.parametrize("verb", ["apply", "expire"])
+def test_what_changes_the_indices_holds_the_lock_and_what_only_asks_does_not(
+    verb: str, held: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_apply(monkeypatch)
+    monkeypatch.setattr(
+        retention, "expire_months", lambda *_, **__: Expiry(before=(), after=(), deleted=())
+    )
+    monkeypatch.setattr(differences, "read_differences", lambda _: [])
+    monkeypatch.setattr(retention, "read_retention", lambda *_, **__: [])
 
-        refused = run(*words)
-
-    assert isinstance(refused.exception, TransientError)
-    assert "another command" in str(refused.exception)
+    assert run(verb, "--dry-run").exit_code == 0
+    assert held == []
+    assert run(verb).exit_code == 0
+    assert held == [f"fraudlake alerts {verb}"]
 
 
 def judged(number: int, fate: Fate, **figures: int) -> Judged:
@@ -194,7 +205,7 @@ MONTHS = (
 def test_expire_shows_each_month_and_why_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
-    def answer(_: object, *, today: date, keep_months: int, say: object) -> Expiry:
+    def answer(_: object, *, keep_months: int, **_others: object) -> Expiry:
         asked.append(keep_months)
         return Expiry(before=MONTHS, after=MONTHS[1:], deleted=(MONTHS[0].figures.name,))
 

@@ -72,7 +72,8 @@ def status(code: int) -> ApiError:
         (400, "document_source_missing_exception", Verdict.STOP),
         (401, "security_exception", Verdict.STOP),
         (403, "security_exception", Verdict.STOP),
-        (404, "index_not_found_exception", Verdict.STOP),
+        (404, "index_not_found_exception", Verdict.RETRY),
+        (404, "alias_not_found_exception", Verdict.STOP),
         (405, "", Verdict.STOP),
     ],
 )

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from stored_alerts import ALERT_ID, make_stored
 
-from pipelines.errors import TerminalError
+from pipelines.errors import TerminalError, TransientError
 from pipelines.settings import Settings
-from sinks.alerts.cases import add_note, check_verdict, find_case
+from sinks.alerts.cases import add_note, assign, check_verdict, find_case
+from sinks.alerts.verdicts import give_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANNS = {"status": "closed", "assignee": "ann", "verdict": "fraud", "reason": "card lost"}
 
@@ -63,6 +67,51 @@ def test_note_with_a_control_character_is_refused(text: str) -> None:
 def test_note_of_no_length_is_refused(text: str) -> None:
     with pytest.raises(TerminalError, match="a note has 1 to 10,000 characters"):
         add_note(Settings.from_env({}), ALERT_ID, text=text, by="ann")
+
+
+CARD = "4111-1111 1111-1111"  # as a scheme publishes it for tests
+# Nothing answers at this address: what is refused was not sent.
+NOWHERE = Settings.from_env({"FRAUDLAKE_ELASTICSEARCH_URL": "http://127.0.0.1:9"})
+
+
+@pytest.mark.parametrize(
+    ("what", "write"),
+    [
+        ("note", lambda text: add_note(NOWHERE, ALERT_ID, text=text, by="ann")),
+        ("name", lambda text: add_note(NOWHERE, ALERT_ID, text="called", by=text)),
+        ("name", lambda text: assign(NOWHERE, ALERT_ID, assignee=text, by="ann")),
+        ("name", lambda text: assign(NOWHERE, ALERT_ID, assignee=None, by=text)),
+        ("reason", lambda text: close(reason=text, by="ann")),
+        ("name", lambda text: check_verdict(make_stored(), verdict="fraud", reason=None, by=text)),
+    ],
+)
+def test_card_number_is_refused_before_it_is_sent_and_is_not_repeated(
+    what: str, write: Callable[[str], object]
+) -> None:
+    with pytest.raises(TerminalError) as refused:
+        write(f"Holder read {CARD} to me")
+
+    said = str(refused.value)
+    assert said.startswith(f"the {what} holds what looks like a card number (16 digits, the last")
+    assert "four are 1111" in said
+    assert "nothing was written. Leave the number out" in said
+    assert "4111" not in said
+
+
+def close(*, reason: str, by: str) -> object:
+    return give_verdict(
+        NOWHERE, ALERT_ID, verdict="fraud", reason=reason, by=by, payments_of=lambda _: ()
+    )
+
+
+def test_what_people_write_every_day_is_no_card_number() -> None:
+    said = "Called +49 170 1234567 at 2026-11-27 06:50, paid 1,250.75 EUR; see 0a1b2c3d4e5f 4111"
+    for write in (
+        lambda: add_note(NOWHERE, ALERT_ID, text=said, by="ann"),
+        lambda: close(reason=said, by="ann"),
+    ):
+        with pytest.raises(TransientError, match="does not answer"):
+            write()
 
 
 @pytest.mark.parametrize("short", ["", "      ", "01234"])

@@ -3,8 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 from sinks.alerts.differences import compare_inventory, compare_template
+from sinks.alerts.document import SCHEMA_VERSION
 from sinks.alerts.indices import read_month, sort_out
-from sinks.alerts.template import build_template
+from sinks.alerts.template import StoredTemplate, build_template
 
 ALIAS = "fraud-alerts"
 TEMPLATE: dict[str, Any] = {
@@ -28,13 +29,22 @@ def in_step() -> dict[str, Any]:
 
 
 def test_template_is_missing_another_one_or_the_same() -> None:
-    digest = build_template(ALIAS)["_meta"]["digest"]
+    ours = build_template(ALIAS)["_meta"]
 
-    assert compare_template(ALIAS, digest, digest) == []
-    [missing] = compare_template(ALIAS, digest, None)
-    [older] = compare_template(ALIAS, digest, "0123")
+    def compare_stored(digest: str, version: int) -> list[tuple[str, str]]:
+        stored = StoredTemplate(digest=digest, schema_version=version)
+        return [(one.text, one.remedy) for one in compare_template(ALIAS, ours, stored)]
+
+    [missing] = compare_template(ALIAS, ours, None)
     assert (missing.text, missing.remedy) == ("template is missing", "in place")
-    assert older.text == "template is not that of this release"
+    assert compare_stored(ours["digest"], SCHEMA_VERSION) == []
+    for version in (0, 1, SCHEMA_VERSION):
+        assert compare_stored("0123", version) == [
+            ("template is not that of this release", "in place")
+        ]
+    [(newer, remedy)] = compare_stored("0123", 77)
+    assert newer.startswith("template has schema version 77, this release has ")
+    assert remedy == "by hand"
 
 
 def test_months_in_step_have_no_differences() -> None:

@@ -199,8 +199,8 @@ def test_requests_are_cut_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert index.requests == [["a1", "b1"], ["c1"]]
 
 
-def test_missing_index_stops_the_sink_with_a_sentence() -> None:
-    missing = ItemReply(status=404, error="index_not_found_exception", reason="no such index")
+def test_missing_right_stops_the_sink_with_a_sentence() -> None:
+    missing = ItemReply(status=403, error="security_exception", reason="unauthorized")
 
     with pytest.raises(SinkError, match="Nothing is lost"):
         bring_to_an_end([revision("a", 1)], Index(lambda _: missing))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sinks.alerts.alert import parse_alert
-from sinks.alerts.document import Origin, draft_document
+from sinks.alerts.document import SCHEMA_VERSION, Origin, draft_document
 from sinks.alerts.template import build_template
 from sinks.alerts.travel import travel_of
 
@@ -22,6 +22,15 @@ def test_template_names_alias_patterns_and_a_digest_of_itself() -> None:
     assert template["template"]["mappings"]["dynamic"] is False
     assert template["_meta"]["digest"] == build_template("eu-alerts")["_meta"]["digest"]
     assert template["_meta"]["digest"] != build_template("us-alerts")["_meta"]["digest"]
+
+
+def test_another_template_has_another_schema_version() -> None:
+    """By its version alone an older sink knows that it must not put its own back.
+
+    So who changes the template raises SCHEMA_VERSION, and writes the new pair here.
+    """
+    digest = build_template("fraud-alerts")["_meta"]["digest"]
+    assert (SCHEMA_VERSION, digest[:16]) == (3, "c0bac3b68e5ac19d")
 
 
 def test_every_field_of_a_document_is_mapped_and_nothing_else(

@@ -68,6 +68,7 @@ def edit(*path: str | int, value: Any = None) -> Callable[[Any], None]:
 METRIC = ("panels", 1, "config", "metrics", 0)
 AGE = ("panels", 5, "config")
 LIST = ("panels", 8, "config")
+LINK = ("panels", 0, "config", "links", 0)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,9 @@ LIST = ("panels", 8, "config")
         edit(*AGE, "layers", 0, "breakdown_by", "fields", value="fraud.band"),
         edit(*AGE, "layers", 0, "breakdown_by", "size", value=3),
         edit(*AGE, "layers", 0, "breakdown_by", "rank_by", "type", value="column"),
+        edit(*LINK, "type", value="dashboard"),
+        edit(*LINK, "destination"),
+        edit("panels", 0, "config", "layout", value="diagonal"),
         edit(*LIST, "tabs", value=[]),
         edit(*LIST, "tabs", 0, "sort", 0, "direction", value="down"),
         edit(*LIST, "tabs", 0, "view_mode", value="table"),
@@ -108,6 +112,16 @@ LIST = ("panels", 8, "config")
 def test_what_kibana_would_refuse_is_refused(change: Callable[[Any], None]) -> None:
     body = json.loads((GOLDEN / "dashboard-queue.json").read_text())
     change(body)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(body, SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["content", "settings"])
+def test_text_without_its_parts_is_refused(name: str) -> None:
+    """Kibana wants both; ours once had no settings, and the whole dashboard was refused."""
+    body = json.loads((GOLDEN / "dashboard-rules.json").read_text())
+    [text] = [panel["config"] for panel in body["panels"] if panel["type"] == "markdown"]
+    del text[name]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(body, SCHEMA)
 
