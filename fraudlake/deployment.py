@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
-from fraudlake.lake_tables import apply_tables, describe
+from fraudlake.lake_tables import bring_up_tables
 from fraudlake.priming import end_left_over, prime
+from fraudlake.rule_records import keep_rules, record_rules
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
@@ -67,7 +68,7 @@ def submit_job(
     under the rule set that was deployed last, unless one is named. Without a state, what it
     knows beside its transactions is read first (``fraudlake.priming``). A faulty rule file is
     refused before anything starts; a job of the same name that already runs is left alone, and is
-    an error.
+    an error. The rule set is recorded once the job runs.
     """
     if ruleset is not None:
         load_ruleset(ruleset, load_features())
@@ -79,9 +80,11 @@ def submit_job(
                 "Stop it first: `fraudlake job stop`"
             )
             raise JobError(msg)
-        return submit_held(
+        deployment = submit_held(
             settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint, say=say
         )
+    record_rules(settings, say)
+    return deployment
 
 
 def submit_if_missing(
@@ -90,7 +93,9 @@ def submit_if_missing(
     """Start the job as ``submit_job`` does; None if Flink works on one of its name already."""
     with hold_job(settings):
         running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
-        return submit_held(settings, ruleset=ruleset, say=say) if running is None else None
+        deployment = submit_held(settings, ruleset=ruleset, say=say) if running is None else None
+    record_rules(settings, say)
+    return deployment
 
 
 def submit_held(
@@ -99,6 +104,7 @@ def submit_held(
     ruleset: str | None = None,
     is_fresh: bool = False,
     savepoint: str | None = None,
+    are_tables_ready: bool = False,
     say: Callable[[str], None] = _silent,
 ) -> Deployment:
     """``submit_job`` for who holds the job already and has seen that none runs."""
@@ -109,8 +115,9 @@ def submit_held(
         origin = newest_state(settings) if savepoint is None else named_state(savepoint)
     check_transactions(settings)
     create_topics(settings.kafka, settings.kafka.topics().all())
-    for change in apply_tables(settings, ruleset=name):
-        say(describe(change))
+    if not are_tables_ready:
+        bring_up_tables(settings, ruleset=name, say=say)
+    keep_rules(settings, name)
     kernel = build_kernel(find_flink(settings.flink.python))
     draft = Remembered(
         job_id=uuid.uuid4().hex,

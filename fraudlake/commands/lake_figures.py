@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sinks.lakehouse.upkeep.figures import TableFigures
     from sinks.lakehouse.upkeep.round import UpkeepReport
 
-# Lines, not columns: three tables before and after fit a terminal of 80 columns.
+# Lines, not columns: the tables before and after fit a terminal of 80 columns.
 LINES = {
     "rows": "rows",
     "partitions": "partitions",

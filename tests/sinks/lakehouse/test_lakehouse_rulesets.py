@@ -1,0 +1,469 @@
+"""Every version is recorded once, whoever else writes, dies or is away meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from decision_records import decision_value, decisions_table
+from kept_rulesets import (
+    ARRIVED,
+    RECORDED,
+    TEXT,
+    files_of,
+    home_beside,
+    keep_one,
+    record,
+    versions_in,
+)
+from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
+from pyiceberg.types import LongType
+from small_history import ask, store
+from sqlalchemy.exc import OperationalError
+
+from fraudlake.stack.ports import choose_ports
+from pipelines.errors import RulesetError, SinkError, TransientError
+from sinks.lakehouse import rulesets as module
+from sinks.lakehouse.heads import read_heads
+from sinks.lakehouse.iceberg import PreparedSnapshot
+from sinks.lakehouse.progress import read_progress
+from sinks.lakehouse.rulesets import Recorded
+from sinks.lakehouse.schema import apply_changes
+from sinks.lakehouse.tables import DECISIONS
+from sinks.lakehouse.upkeep.round import keep_up
+from sinks.lakehouse.upkeep.sweep import sweep_strays
+
+if TYPE_CHECKING:
+    from pyiceberg.catalog import Catalog
+
+    from pipelines.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
+
+
+def snapshots(catalog: Catalog) -> int:
+    return len(catalog.load_table("fraud.rulesets").snapshots())
+
+
+def test_row_has_the_file_its_rules_and_when_it_came(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    version = keep_one(lake_settings, 2, origin="deployed")
+
+    assert record(lake_settings) == Recorded(added=(version,), kept=1, rows=1)
+
+    [row] = catalog.load_table("fraud.rulesets").scan().to_arrow().to_pylist()
+    name, digest = version.split("@")
+    assert row == {
+        "ruleset": version,
+        "id": name,
+        "hash": digest,
+        "description": "Two rules",
+        "combine": "sum",
+        "review_at": 1.5,
+        "block_at": 3.0,
+        "rules": [
+            {
+                "rule_id": "big",
+                "owner": "risk",
+                "state": "active",
+                "weight": 2.0,
+                "condition": "base_amount > 200",
+                "because": "{base_amount:.2f} spent",
+                "description": "",
+            },
+            {
+                "rule_id": "odd",
+                "owner": "web",
+                "state": "shadow",
+                "weight": 1.0,
+                "condition": "amount < 1",
+                "because": "small",
+                "description": "Seen before",
+            },
+        ],
+        "text": TEXT.format(weight=2),
+        "published_at": ARRIVED,
+        "origin": "deployed",
+        "source": "mine.toml",
+        "recorded_at": RECORDED,
+    }
+
+
+def test_what_is_there_is_not_written_again_and_what_is_new_is_added(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    first = keep_one(lake_settings, 2)
+    record(lake_settings)
+    before = (snapshots(catalog), files_of(catalog))
+
+    assert record(lake_settings) == Recorded(added=(), kept=1, rows=1)
+    assert (snapshots(catalog), files_of(catalog)) == before
+
+    second = keep_one(lake_settings, 3)
+    assert record(lake_settings) == Recorded(added=(second,), kept=2, rows=2)
+    assert versions_in(catalog) == sorted([first, second])
+    assert snapshots(catalog) == 2
+
+
+def test_nothing_kept_makes_no_catalog(lake_settings: Settings) -> None:
+    assert record(lake_settings) == Recorded(added=(), kept=0, rows=0)
+    assert list(lake_settings.stack.home.iterdir()) == []
+
+
+def test_version_whose_arrival_is_not_known_says_so(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    keep_one(lake_settings, 2)
+    [arrival] = (lake_settings.stack.home / "rules").glob("*.json")
+    arrival.unlink()
+
+    record(lake_settings)
+
+    [row] = catalog.load_table("fraud.rulesets").scan().to_arrow().to_pylist()
+    assert (row["published_at"], row["origin"], row["source"]) == (None, None, None)
+    assert row["recorded_at"] == RECORDED
+
+
+def test_another_writer_between_look_and_commit_makes_us_look_again(
+    lake_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [keep_one(lake_settings, weight) for weight in (2, 3)]
+    other = home_beside(lake_settings, "other")
+    theirs = [keep_one(other, weight) for weight in (3, 4)]
+    land = PreparedSnapshot.commit
+    seen: list[Recorded] = []
+
+    def be_overtaken(self: PreparedSnapshot) -> None:
+        if not seen:
+            seen.append(Recorded(added=(), kept=0, rows=0))
+            seen.append(record(other))
+        land(self)
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", be_overtaken)
+    done = record(lake_settings)
+
+    assert seen[1].added == tuple(sorted(theirs))
+    assert done == Recorded(added=(ours[0],), kept=2, rows=3)
+    assert versions_in(catalog) == sorted({*ours, *theirs})
+    named, lying = files_of(catalog)
+    assert (named, len(named)) == (lying, 2)
+
+
+def test_default_retries_would_record_twice(lake_settings: Settings, catalog: Catalog) -> None:
+    """The control: what pyiceberg does where nobody keeps it from trying again by itself."""
+    keep_one(lake_settings, 2)
+    record(lake_settings)
+    tables = [catalog.load_table("fraud.rulesets") for _ in range(2)]
+    rows = tables[0].scan().to_arrow()
+    for table in tables:
+        table.append(rows)
+
+    assert len(versions_in(catalog)) == 3
+
+
+def test_many_at_once_record_each_version_once(lake_settings: Settings, catalog: Catalog) -> None:
+    """Four homes on one catalog, each with versions that two others have as well."""
+    homes = [home_beside(lake_settings, f"home-{at}") for at in range(4)]
+    expected = set()
+    for at, home in enumerate(homes):
+        expected |= {keep_one(home, weight) for weight in range(at + 1, at + 4)}
+    together = threading.Barrier(len(homes))
+    added: list[str] = []
+    failures: list[BaseException] = []
+
+    def work(settings: Settings) -> None:
+        together.wait()
+        try:
+            added.extend(record(settings).added)
+        except (TransientError, SinkError) as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(home,)) for home in homes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+    assert versions_in(catalog) == sorted(expected)
+    assert sorted(added) == sorted(expected)
+    named, lying = files_of(catalog)
+    assert named == lying
+
+
+@pytest.mark.parametrize("where", ["before", "behind"])
+def test_recording_that_is_killed_beside_its_commit_is_made_up_for_by_the_next(
+    lake_settings: Settings, catalog: Catalog, where: str
+) -> None:
+    version = keep_one(lake_settings, 2)
+    environ = {"FRAUDLAKE_STACK_HOME": str(lake_settings.stack.home)}
+    doomed = Path(__file__).with_name("doomed_recording.py")
+    killed = subprocess.run(
+        [sys.executable, str(doomed), where], env=environ, capture_output=True, check=False
+    )
+    assert killed.returncode == -9, killed.stderr
+
+    done = record(lake_settings)
+
+    assert done.added == ((version,) if where == "before" else ())
+    assert versions_in(catalog) == [version]
+    named, lying = files_of(catalog)
+    strays = lying - named
+    assert len(strays) == (1 if where == "before" else 0)
+    table = catalog.load_table("fraud.rulesets")
+    swept = sweep_strays(table, older_than=timedelta(0), dry_run=False)
+    assert {path for path in swept.stray if path.endswith(".parquet")} == strays
+    assert versions_in(catalog) == [version]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CommitFailedException("the answer was lost and the request sent again"),
+        CommitStateUnknownException("no answer"),
+        OperationalError("commit", {}, Exception("database is locked")),
+        OSError("connection reset"),
+    ],
+)
+def test_commit_whose_answer_is_lost_is_found_and_not_repeated(
+    lake_settings: Settings,
+    catalog: Catalog,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    version = keep_one(lake_settings, 2)
+    land = PreparedSnapshot.commit
+
+    def land_and_lose_the_answer(self: PreparedSnapshot) -> None:
+        land(self)
+        raise error
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", land_and_lose_the_answer)
+
+    assert record(lake_settings) == Recorded(added=(version,), kept=1, rows=1)
+    assert versions_in(catalog) == [version]
+
+
+def test_commit_that_lands_behind_our_second_look_is_not_doubled(
+    lake_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = keep_one(lake_settings, 2)
+    land = PreparedSnapshot.commit
+    waiting: list[PreparedSnapshot] = []
+
+    def late(self: PreparedSnapshot) -> None:
+        if not waiting:
+            waiting.append(self)
+            raise CommitStateUnknownException("no answer")
+        if len(waiting) == 1:
+            waiting.append(self)
+            mine = self._transaction._table
+            known = mine.metadata
+            land(waiting[0])
+            mine.metadata = known  # it landed somewhere else: nobody told this writer
+        land(self)
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", late)
+
+    assert record(lake_settings) == Recorded(added=(version,), kept=1, rows=1)
+    assert versions_in(catalog) == [version]
+
+
+def test_catalog_that_takes_no_commit_ends_in_a_transient_error_and_leaves_no_file(
+    lake_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_one(lake_settings, 2)
+
+    def refuse(_: PreparedSnapshot) -> None:
+        raise CommitFailedException("busy")
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", refuse)
+
+    with pytest.raises(TransientError, match=r"fraud\.rulesets took no commit in 10 attempts"):
+        record(lake_settings)
+    assert files_of(catalog) == (set(), set())
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "http"])
+def test_catalog_that_is_away_is_a_transient_error_and_the_next_run_records(
+    lake_settings: Settings, scheme: str
+) -> None:
+    version = keep_one(lake_settings, 2)
+    port = choose_ports({"port": 0}, strict=False)["port"]
+    user = "someone@" if scheme == "postgresql" else ""
+    away = dataclasses.replace(
+        lake_settings.lakehouse,
+        catalog_uri=f"{scheme}://{user}127.0.0.1:{port}/lake",
+        warehouse="/nowhere",
+    )
+
+    with pytest.raises(TransientError, match="does not answer"):
+        record(dataclasses.replace(lake_settings, lakehouse=away))
+
+    assert record(lake_settings).added == (version,)
+
+
+def test_table_that_is_dropped_meanwhile_is_said(
+    lake_settings: Settings, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_one(lake_settings, 2)
+
+    def drop_first(_: PreparedSnapshot) -> None:
+        catalog.drop_table("fraud.rulesets")
+        raise CommitFailedException("it is gone")
+
+    monkeypatch.setattr(PreparedSnapshot, "commit", drop_first)
+    with pytest.raises(SinkError, match=r"fraud\.rulesets was dropped just now"):
+        record(lake_settings)
+    monkeypatch.undo()
+
+    assert len(record(lake_settings).added) == 1
+
+
+def test_table_that_another_tool_has_changed_is_refused_in_a_sentence(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    keep_one(lake_settings, 2)
+    record(lake_settings)
+    table = catalog.load_table("fraud.rulesets")
+    with table.update_schema() as update:
+        update.rename_column("ruleset", "version")
+
+    with pytest.raises(SinkError, match=r"rulesets cannot be read: .*lake diff"):
+        record(lake_settings)
+
+
+def test_rule_member_that_another_tool_has_changed_is_refused(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    apply_changes(catalog, lake_settings.lakehouse, {})
+    with catalog.load_table("fraud.rulesets").update_schema() as update:
+        update.add_column(("rules", "hits"), LongType())
+
+    with pytest.raises(SinkError, match=r"column rules of table fraud\.rulesets is list"):
+        apply_changes(catalog, lake_settings.lakehouse, {})
+
+
+def test_damaged_file_is_named(lake_settings: Settings) -> None:
+    keep_one(lake_settings, 2)
+    [copy] = (lake_settings.stack.home / "rules").glob("*.toml")
+    copy.write_text("")
+
+    with pytest.raises(RulesetError, match=copy.name):
+        record(lake_settings)
+
+
+def test_upkeep_makes_one_sorted_file_of_many_and_nothing_is_recorded_again(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    versions = []
+    for weight in (2, 3, 4):
+        versions.append(keep_one(lake_settings, weight))
+        record(lake_settings)
+    settings = dataclasses.replace(
+        lake_settings,
+        lakehouse=dataclasses.replace(
+            lake_settings.lakehouse, keep_snapshots=1, keep_snapshots_h=0, sweep_after_h=0
+        ),
+    )
+    said: list[str] = []
+
+    report = keep_up(
+        settings,
+        ("compact", "expire", "sweep"),
+        tables=["rulesets"],
+        dry_run=False,
+        say=said.append,
+    )
+
+    assert said[0].startswith("rulesets all rows: 3 files")
+    assert (report.before[0].files, report.after[0].files) == (3, 1)
+    assert (report.after[0].unsorted_files, report.after[0].snapshots) == (0, 1)
+    assert versions_in(catalog) == sorted(versions)
+    assert record(lake_settings) == Recorded(added=(), kept=3, rows=3)
+    again = keep_up(settings, ("compact",), tables=["rulesets"], dry_run=False, say=said.append)
+    assert again.partitions_rewritten == 0
+
+
+def test_sink_and_watch_know_nothing_of_the_table_that_the_sink_does_not_fill(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    apply_changes(catalog, lake_settings.lakehouse, {})
+    keep_one(lake_settings, 2)
+    record(lake_settings)
+
+    filled = ["decisions", "labels", "dead_letters"]
+    assert list(read_progress(lake_settings)) == filled
+    assert [head.table for head in read_heads(lake_settings)] == filled
+
+
+def test_decision_joins_with_the_one_row_and_the_rules_that_made_it(
+    lake_settings: Settings, catalog: Catalog
+) -> None:
+    version = keep_one(lake_settings, 2)
+    keep_one(lake_settings, 3)
+    record(lake_settings)
+    decisions_table(catalog)
+    store(
+        catalog, DECISIONS, [decision_value(ruleset=version, rules_fired=["big"], decision_id=ID)]
+    )
+
+    rows = ask(
+        lake_settings,
+        "select decision_id, text from decisions join rulesets using (ruleset)",
+    )
+    assert rows == [(ID, TEXT.format(weight=2))]
+    fires = ask(
+        lake_settings,
+        "select rule_id, condition, weight from rule_fires join rules using (ruleset, rule_id)",
+    )
+    assert fires == [("big", "base_amount > 200", 2.0)]
+
+
+def test_text_of_a_row_is_a_rule_set_of_that_version(
+    lake_settings: Settings, tmp_path: Path
+) -> None:
+    version = keep_one(lake_settings, 2)
+    record(lake_settings)
+
+    [(text,)] = ask(lake_settings, "select text from rulesets")
+
+    again = tmp_path / "again.toml"
+    again.write_text(text)
+    checked = subprocess.run(
+        [sys.executable, "-m", "fraudlake.cli", "rules", "check", str(again), "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, Any] = json.loads(checked.stdout)
+    assert (answer["version"], answer["ok"]) == (version, True)
+
+
+def test_commits_say_whose_they_are_and_questions_read_the_files_themselves(
+    lake_settings: Settings,
+) -> None:
+    keep_one(lake_settings, 2)
+    record(lake_settings)
+
+    assert ask(lake_settings, "select table_name, made_by from meta.snapshots") == [
+        ("rulesets", "rules")
+    ]
+    [(plan,)] = [
+        row for row in ask(lake_settings, "select path from meta.files") if "rulesets" in row[0]
+    ]
+    assert plan.endswith(".parquet")
+
+
+ID = "f" * 32
