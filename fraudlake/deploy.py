@@ -65,7 +65,7 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
     """
     with hold_job(settings):
         deployed = _deploy_held(settings, ruleset, say)
-    record_rules(settings, say)
+    record_rules(settings, say=say, warn=say)
     return deployed
 
 
@@ -79,7 +79,7 @@ def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], N
     known = remembered(settings)
     if running is None:
         say("no job runs: starting it")
-        return _deployed("started", submit_held(settings, ruleset=name, say=say), build)
+        return _deployed("started", submit_held(settings, ruleset=name, say=say, warn=say), build)
     if known is not None and (known.job_id, known.build) == (running.job_id, build):
         # One that an older release deployed did not keep them.
         keep_rules(settings, name)
@@ -96,7 +96,7 @@ def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], N
     say("Flink compiles the new job, while the old one runs on")
     run_submission(settings, JOB, ["--ruleset", name, "--check"])
     check_transactions(settings)
-    bring_up_tables(settings, ruleset=name, say=say)
+    bring_up_tables(settings, ruleset=name, say=say, warn=say)
     return _replace(settings, rest, running, name=name, build=build, say=say)
 
 

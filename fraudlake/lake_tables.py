@@ -30,16 +30,22 @@ def apply_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) 
         return apply_changes(catalog, settings.lakehouse, features)
 
 
-def bring_up_tables(settings: Settings, *, ruleset: str, say: Callable[[str], None]) -> None:
+def bring_up_tables(
+    settings: Settings,
+    *,
+    ruleset: str,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
     """``apply_tables`` as a step of a deployment, which tells ``say`` what was done.
 
-    A lake that is away keeps no job from deciding: what its tables lack waits in Kafka, and that is
-    said. SinkError as by ``apply_tables``.
+    A lake that is away keeps no job from deciding: what its tables lack waits in Kafka, of which
+    ``warn`` is told. SinkError as by ``apply_tables``.
     """
     try:
         changes = apply_tables(settings, ruleset=ruleset)
     except TransientError as error:
-        say(
+        warn(
             f"the tables were not brought up: {error}. The lakehouse sink waits where they lack "
             f"something, until `fraudlake lake apply --ruleset {ruleset}`"
         )

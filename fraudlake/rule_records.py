@@ -29,17 +29,19 @@ def keep_rules(settings: Settings, name: str) -> None:
     )
 
 
-def record_rules(settings: Settings, say: Callable[[str], None]) -> None:
+def record_rules(
+    settings: Settings, *, say: Callable[[str], None], warn: Callable[[str], None]
+) -> None:
     """Bring the table of rule sets up to what is kept here, and say what was recorded.
 
-    The job decides with or without it: why it could not be is said, and the next call makes up.
+    The job decides with or without it: ``warn`` is told why it was not, and the next call makes up.
     """
     from sinks.lakehouse.rulesets import record_rulesets
 
     try:
         done = record_rulesets(settings, now=datetime.now(UTC))
     except FraudlakeError as error:
-        say(
+        warn(
             f"the rule set is not in the table rulesets yet: {error}. The next deployment records "
             "it, or `fraudlake rules record`"
         )

@@ -260,7 +260,7 @@ RULE_COLUMNS = (
     _must("state", _TEXT, "active or shadow: evaluated; draft or paused: not."),
     _must("weight", _DOUBLE, "How much it counts, as `combine` says."),
     _must("condition", _TEXT, "When it fires: `when` of the file."),
-    _must("because", _TEXT, "The sentence of the alert."),
+    _must("because", _TEXT, "The sentence of the alert, before its numbers stand in it."),
     _must("description", _TEXT, "What it is for, in words; empty where nobody said."),
 )
 RULESETS = LakeTable(

@@ -85,6 +85,7 @@ class Cluster:
         ruleset: str,
         are_tables_ready: bool = False,
         say: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> Deployment:
         self.tables_ready.append(are_tables_ready)
         self.step("start")

@@ -70,8 +70,8 @@ def test_rule_set_of_a_job_that_was_never_published_is_recorded(
 ) -> None:
     keep_rules(settings, "speed")
 
-    record_rules(settings, said.append)
-    record_rules(settings, said.append)
+    record_rules(settings, say=said.append, warn=said.append)
+    record_rules(settings, say=said.append, warn=said.append)
 
     assert said == [f"rulesets: {SPEED} is recorded"]
     assert recorded(settings) == [(SPEED, "deployed")]
@@ -82,12 +82,12 @@ def test_lake_that_is_away_is_told_and_made_up_for(
 ) -> None:
     keep_rules(away, "speed")
 
-    record_rules(away, said.append)
+    record_rules(away, say=said.append, warn=said.append)
 
     [sentence] = said
     assert "the Iceberg catalog does not answer" in sentence
     assert "`fraudlake rules record`" in sentence
-    record_rules(settings, said.append)
+    record_rules(settings, say=said.append, warn=said.append)
     assert recorded(settings) == [(SPEED, "deployed")]
 
 
@@ -96,13 +96,13 @@ def test_damaged_copy_is_told_and_stops_nothing(settings: Settings, said: list[s
     [copy] = (settings.stack.home / "rules").glob("*.toml")
     copy.write_text("")
 
-    record_rules(settings, said.append)
+    record_rules(settings, say=said.append, warn=said.append)
 
     assert copy.name in said[0]
 
 
 def test_tables_that_cannot_be_brought_up_now_are_told(away: Settings, said: list[str]) -> None:
-    bring_up_tables(away, ruleset="speed", say=said.append)
+    bring_up_tables(away, ruleset="speed", say=said.append, warn=said.append)
 
     [sentence] = said
     assert "the tables were not brought up: the Iceberg catalog does not answer" in sentence
@@ -112,7 +112,7 @@ def test_tables_that_cannot_be_brought_up_now_are_told(away: Settings, said: lis
 def test_tables_that_another_tool_has_changed_are_refused(
     settings: Settings, said: list[str]
 ) -> None:
-    bring_up_tables(settings, ruleset="speed", say=said.append)
+    bring_up_tables(settings, ruleset="speed", say=said.append, warn=said.append)
     assert "rulesets: a new table" in said
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None
@@ -120,7 +120,7 @@ def test_tables_that_another_tool_has_changed_are_refused(
             update.rename_column("text", "file")
 
     with pytest.raises(SinkError, match="has lost its column text"):
-        bring_up_tables(settings, ruleset="speed", say=said.append)
+        bring_up_tables(settings, ruleset="speed", say=said.append, warn=said.append)
 
 
 @pytest.fixture
@@ -170,13 +170,23 @@ def test_submitted_job_is_recorded_with_what_was_kept_before_the_cluster_heard_o
 def test_job_is_submitted_although_the_lake_is_away(
     settings: Settings, away: Settings, handed: list[list[str]], said: list[str]
 ) -> None:
-    assert submit_job(away, ruleset="speed", say=said.append).ruleset == SPEED
+    assert submit_job(away, ruleset="speed", warn=said.append).ruleset == SPEED
 
     assert handed == [[SPEED]]
     assert [sentence.split(":")[0] for sentence in said] == [
         "the tables were not brought up",
         "the rule set is not in the table rulesets yet",
     ]
+
+
+def test_what_was_left_undone_is_logged_where_nobody_listens(
+    away: Settings, handed: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `fraudlake up` does."""
+    submit_if_missing(away, ruleset="speed")
+
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "the tables were not brought up" in caplog.records[0].getMessage()
 
 
 def test_rule_set_of_a_submission_that_failed_is_recorded_by_the_next(

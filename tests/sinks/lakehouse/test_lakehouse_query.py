@@ -365,6 +365,6 @@ def test_the_questions_of_the_guide_can_be_asked(
     blocks = re.findall(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
     questions = [one for block in blocks for one in block.split(";") if one.strip()]
 
-    assert len(questions) == 5
+    assert len(questions) == 6
     answers = [ask(lake_settings, question) for question in questions]
     assert [(True,)] in answers
