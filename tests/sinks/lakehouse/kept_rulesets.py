@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,8 @@ from pipelines.settings import StackSettings
 from sinks.lakehouse.rulesets import record_rulesets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.catalog import Catalog
 
     from pipelines.kept_rules import Origin
@@ -71,17 +75,28 @@ def record(settings: Settings) -> Recorded:
     return record_rulesets(settings, now=RECORDED)
 
 
+def record_at_once(homes: Sequence[Settings]) -> list[Recorded]:
+    """What each has recorded, all of them having begun at the same moment."""
+    together = threading.Barrier(len(homes))
+
+    def work(settings: Settings) -> Recorded:
+        together.wait(30)
+        return record(settings)
+
+    with ThreadPoolExecutor(len(homes)) as pool:
+        return list(pool.map(work, homes))
+
+
 def home_beside(settings: Settings, name: str) -> Settings:
-    """Another stack's home on the same catalog, which is that of ``settings`` by its address."""
-    home = settings.stack.home
-    lakehouse = dataclasses.replace(
-        settings.lakehouse,
-        catalog_uri=f"sqlite:///{home}/lakehouse/catalog.db",
-        warehouse=str(home / "lakehouse" / "warehouse"),
-    )
-    return dataclasses.replace(
-        settings, stack=StackSettings(home=home.parent / name), lakehouse=lakehouse
-    )
+    """Another stack's home on the same catalog."""
+    home, lakehouse = settings.stack.home, settings.lakehouse
+    if lakehouse.catalog_uri == "":
+        lakehouse = dataclasses.replace(
+            lakehouse,
+            catalog_uri=f"sqlite:///{home}/lakehouse/catalog.db",
+            warehouse=str(home / "lakehouse" / "warehouse"),
+        )
+    return dataclasses.replace(settings, stack=StackSettings(home=home / name), lakehouse=lakehouse)
 
 
 def versions_in(catalog: Catalog) -> list[str]:

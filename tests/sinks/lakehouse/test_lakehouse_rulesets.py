@@ -6,7 +6,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from kept_rulesets import (
     home_beside,
     keep_one,
     record,
+    record_at_once,
     versions_in,
 )
 from pyiceberg.exceptions import CommitFailedException, CommitStateUnknownException
@@ -179,26 +179,11 @@ def test_many_at_once_record_each_version_once(lake_settings: Settings, catalog:
     expected = set()
     for at, home in enumerate(homes):
         expected |= {keep_one(home, weight) for weight in range(at + 1, at + 4)}
-    together = threading.Barrier(len(homes))
-    added: list[str] = []
-    failures: list[BaseException] = []
 
-    def work(settings: Settings) -> None:
-        together.wait()
-        try:
-            added.extend(record(settings).added)
-        except (TransientError, SinkError) as error:
-            failures.append(error)
+    done = record_at_once(homes)
 
-    threads = [threading.Thread(target=work, args=(home,)) for home in homes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert failures == []
     assert versions_in(catalog) == sorted(expected)
-    assert sorted(added) == sorted(expected)
+    assert sorted(version for one in done for version in one.added) == sorted(expected)
     named, lying = files_of(catalog)
     assert named == lying
 
