@@ -16,8 +16,9 @@ from fraudlake.deployment import (
     submit_again,
     submit_held,
 )
-from fraudlake.lake_tables import apply_tables, describe
+from fraudlake.lake_tables import bring_up_tables
 from fraudlake.old_states import clear_old_states
+from fraudlake.rule_records import keep_rules, record_rules
 from fraudlake.saved_state import newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
@@ -60,36 +61,43 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
 
     What cannot run is refused while the old job runs on. A new job that does not come to its first
     checkpoint is taken back: the old one goes on from the savepoint at which it was stopped, and
-    JobError says why.
+    JobError says why. The rule set is recorded once the job runs, and where it runs already.
     """
     with hold_job(settings):
-        name = choose_ruleset(settings, ruleset)
-        load_ruleset(name, load_features())
-        kernel = build_kernel(find_flink(settings.flink.python))
-        build = build_of(settings, write_sql(settings, name), kernel)
-        rest = FlinkRest(settings.flink.rest_url)
-        running = rest.active_job(settings.flink.job_name)
-        known = remembered(settings)
-        if running is None:
-            say("no job runs: starting it")
-            return _deployed("started", submit_held(settings, ruleset=name, say=say), build)
-        if known is not None and (known.job_id, known.build) == (running.job_id, build):
-            return Deployed(
-                outcome="unchanged",
-                job_id=known.job_id,
-                ruleset=known.ruleset,
-                build=build,
-                savepoint=None,
-                switch=None,
-            )
-        if known is not None and known.job_id == running.job_id:
-            refuse_other_state(known, kernel, base_currency=load_fx().base)
-        say("Flink compiles the new job, while the old one runs on")
-        run_submission(settings, JOB, ["--ruleset", name, "--check"])
-        check_transactions(settings)
-        for change in apply_tables(settings, ruleset=name):
-            say(describe(change))
-        return _replace(settings, rest, running, name=name, build=build, say=say)
+        deployed = _deploy_held(settings, ruleset, say)
+    record_rules(settings, say=say, warn=say)
+    return deployed
+
+
+def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], None]) -> Deployed:
+    name = choose_ruleset(settings, ruleset)
+    load_ruleset(name, load_features())
+    kernel = build_kernel(find_flink(settings.flink.python))
+    build = build_of(settings, write_sql(settings, name), kernel)
+    rest = FlinkRest(settings.flink.rest_url)
+    running = rest.active_job(settings.flink.job_name)
+    known = remembered(settings)
+    if running is None:
+        say("no job runs: starting it")
+        return _deployed("started", submit_held(settings, ruleset=name, say=say, warn=say), build)
+    if known is not None and (known.job_id, known.build) == (running.job_id, build):
+        # One that an older release deployed did not keep them.
+        keep_rules(settings, name)
+        return Deployed(
+            outcome="unchanged",
+            job_id=known.job_id,
+            ruleset=known.ruleset,
+            build=build,
+            savepoint=None,
+            switch=None,
+        )
+    if known is not None and known.job_id == running.job_id:
+        refuse_other_state(known, kernel, base_currency=load_fx().base)
+    say("Flink compiles the new job, while the old one runs on")
+    run_submission(settings, JOB, ["--ruleset", name, "--check"])
+    check_transactions(settings)
+    bring_up_tables(settings, ruleset=name, say=say, warn=say)
+    return _replace(settings, rest, running, name=name, build=build, say=say)
 
 
 def _replace(
@@ -107,7 +115,8 @@ def _replace(
     savepoint = stop_held(settings, rest, running)
     say(f"starting the new one from {savepoint}")
     try:
-        deployment = submit_held(settings, ruleset=name)
+        # No decision is made meanwhile: a lake that is away is not waited for once more.
+        deployment = submit_held(settings, ruleset=name, are_tables_ready=True)
         _await_checkpoint(rest, deployment.job_id)
     except FraudlakeError as error:
         say("the new job does not run: taking it back")

@@ -8,14 +8,16 @@ whose submitter died is found again, and the next submission goes on from its st
 from __future__ import annotations
 
 import dataclasses
+import logging
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
-from fraudlake.lake_tables import apply_tables, describe
+from fraudlake.lake_tables import bring_up_tables
 from fraudlake.priming import end_left_over, prime
+from fraudlake.rule_records import keep_rules, record_rules
 from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
 
+_LOG = logging.getLogger(__name__)
 RUNNING_SECONDS = 60.0
 SAVEPOINT_SECONDS = 120.0
 
@@ -53,6 +56,11 @@ def _silent(text: str) -> None:
     """Nobody wants to hear of the steps."""
 
 
+def _log(text: str) -> None:
+    """What was left undone is told in any case."""
+    _LOG.warning("event=left_undone what=%r", text)
+
+
 def submit_job(
     settings: Settings,
     *,
@@ -60,6 +68,7 @@ def submit_job(
     is_fresh: bool = False,
     savepoint: str | None = None,
     say: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = _log,
 ) -> Deployment:
     """Start the job and wait until all its tasks run.
 
@@ -67,7 +76,8 @@ def submit_job(
     under the rule set that was deployed last, unless one is named. Without a state, what it
     knows beside its transactions is read first (``fraudlake.priming``). A faulty rule file is
     refused before anything starts; a job of the same name that already runs is left alone, and is
-    an error.
+    an error. The rule set is recorded once the job runs. ``say`` hears of the steps, ``warn`` of
+    what was left undone.
     """
     if ruleset is not None:
         load_ruleset(ruleset, load_features())
@@ -79,18 +89,28 @@ def submit_job(
                 "Stop it first: `fraudlake job stop`"
             )
             raise JobError(msg)
-        return submit_held(
-            settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint, say=say
+        deployment = submit_held(
+            settings, ruleset=ruleset, is_fresh=is_fresh, savepoint=savepoint, say=say, warn=warn
         )
+    record_rules(settings, say=say, warn=warn)
+    return deployment
 
 
 def submit_if_missing(
-    settings: Settings, *, ruleset: str | None = None, say: Callable[[str], None] = _silent
+    settings: Settings,
+    *,
+    ruleset: str | None = None,
+    say: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = _log,
 ) -> Deployment | None:
     """Start the job as ``submit_job`` does; None if Flink works on one of its name already."""
     with hold_job(settings):
         running = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
-        return submit_held(settings, ruleset=ruleset, say=say) if running is None else None
+        deployment = None
+        if running is None:
+            deployment = submit_held(settings, ruleset=ruleset, say=say, warn=warn)
+    record_rules(settings, say=say, warn=warn)
+    return deployment
 
 
 def submit_held(
@@ -99,7 +119,9 @@ def submit_held(
     ruleset: str | None = None,
     is_fresh: bool = False,
     savepoint: str | None = None,
+    are_tables_ready: bool = False,
     say: Callable[[str], None] = _silent,
+    warn: Callable[[str], None] = _log,
 ) -> Deployment:
     """``submit_job`` for who holds the job already and has seen that none runs."""
     name = choose_ruleset(settings, ruleset)
@@ -109,8 +131,9 @@ def submit_held(
         origin = newest_state(settings) if savepoint is None else named_state(savepoint)
     check_transactions(settings)
     create_topics(settings.kafka, settings.kafka.topics().all())
-    for change in apply_tables(settings, ruleset=name):
-        say(describe(change))
+    if not are_tables_ready:
+        bring_up_tables(settings, ruleset=name, say=say, warn=warn)
+    keep_rules(settings, name)
     kernel = build_kernel(find_flink(settings.flink.python))
     draft = Remembered(
         job_id=uuid.uuid4().hex,

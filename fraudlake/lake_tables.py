@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.errors import FeaturesError
+from pipelines.errors import FeaturesError, TransientError
 from pipelines.features import load_features
 from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pipelines.settings import Settings
     from sinks.lakehouse.schema import Change
@@ -28,6 +28,30 @@ def apply_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) 
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None  # it is created where it is writable
         return apply_changes(catalog, settings.lakehouse, features)
+
+
+def bring_up_tables(
+    settings: Settings,
+    *,
+    ruleset: str,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
+    """``apply_tables`` as a step of a deployment, which tells ``say`` what was done.
+
+    A lake that is away keeps no job from deciding: what its tables lack waits in Kafka, of which
+    ``warn`` is told. SinkError as by ``apply_tables``.
+    """
+    try:
+        changes = apply_tables(settings, ruleset=ruleset)
+    except TransientError as error:
+        warn(
+            f"the tables were not brought up: {error}. The lakehouse sink waits where they lack "
+            f"something, until `fraudlake lake apply --ruleset {ruleset}`"
+        )
+        return
+    for change in changes:
+        say(describe(change))
 
 
 def plan_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) -> list[Change]:

@@ -10,6 +10,7 @@ INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
 DASHBOARDS = dg.AssetKey(["kibana", "fraud_dashboards"])
 LAKEHOUSE_SINK = dg.AssetKey(["sinks", "lakehouse"])
 ALERTS_SINK = dg.AssetKey(["sinks", "alerts"])
+RULESETS_TABLE = dg.AssetKey(["iceberg", "rulesets"])
 RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
 
 

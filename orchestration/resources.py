@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sinks.alerts.differences import Difference
     from sinks.alerts.retention import Expiry
     from sinks.dashboards.publish import Comparison, Outcome
+    from sinks.lakehouse.rulesets import Recorded
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
     from sinks.lakehouse.watch.behaviour import Behaviour
     from sinks.lakehouse.watch.columns import ColumnDifference
@@ -119,7 +120,7 @@ class Stream:
 
 
 class RuleDesk:
-    """Where rule sets are published."""
+    """Where rule sets are published and recorded."""
 
     def publish(self, ruleset: str | None) -> Publication:
         """Check a rule set and put it in force; RulesetError lists every fault."""
@@ -128,6 +129,12 @@ class RuleDesk:
     def publish_first(self) -> Publication | Unpublished:
         """Leave in force what is; else publish what the job has, as long as the file is that."""
         return publish_first(Settings.from_env(), now=datetime.now(UTC))
+
+    def record(self) -> Recorded:
+        """See that the lakehouse has every version that came into use here, each once."""
+        from sinks.lakehouse.rulesets import record_rulesets
+
+        return record_rulesets(Settings.from_env(), now=datetime.now(UTC))
 
 
 class Tables:
@@ -271,8 +278,13 @@ class Sinks:
 
     def count_rows(self, *, log: Callable[[str], object]) -> Mapping[str, int]:
         """The rows of each table that the lakehouse sink fills; those that exist."""
+        from sinks.lakehouse.tables import SINK_TABLES
+
+        filled = {table.name for table in SINK_TABLES}
         tables = ask("lake", "stats", "--json", log=log)["tables"]
-        return {str(table["table"]): int(table["rows"]) for table in tables}
+        return {
+            str(table["table"]): int(table["rows"]) for table in tables if table["table"] in filled
+        }
 
 
 class Traffic:

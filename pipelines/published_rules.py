@@ -1,8 +1,8 @@
 """The rule set that is in force: checked, kept under its version, and named by one small file.
 
-Both lie in ``<stack home>/rules``: each version that was ever published as the file it was, and
-``active.json``, which says which of them counts. A file that was edited since changes nothing
-until it is published.
+Both lie in ``<stack home>/rules``: each version that was ever published as the file it was
+(``kept_rules.py``), and ``active.json``, which says which of them counts. A file that was edited
+since changes nothing until it is published.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import RulesetError
 from pipelines.features import load_features
 from pipelines.job_memory import remembered
+from pipelines.kept_rules import keep, put_in_place, rules_folder
 from pipelines.rules import (
     Ruleset,
     compile_rules,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from pipelines.settings import Settings
 
-FOLDER = "rules"
 ACTIVE_FILE = "active.json"
 ADVICE = ". Publish one again"
 
@@ -81,19 +81,18 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
     known, lost = _read_known(settings)
     source = find_ruleset(ruleset or _choose(settings, known))
     checked = check_ruleset(source)
-    folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{checked.version.replace('@', '-')}.toml"
-    _write(copy, source.read_text(encoding="utf-8"))
     shipped = source.stem if shipped_rulesets().get(source.stem) == source else None
+    name = shipped or str(source.absolute())
+    text = source.read_text(encoding="utf-8")
+    copy = keep(settings, checked, text, source=name, origin="published", now=now)
     published = Published(
         version=checked.version,
-        source=shipped or str(source.absolute()),
+        source=name,
         file=copy.name,
         at=now.isoformat(timespec="seconds"),
     )
     difference = _describe(settings, known, checked)
-    _write(folder / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
+    put_in_place(rules_folder(settings) / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
     return Publication(
         published=published,
         before=None if known is None else known.version,
@@ -140,7 +139,7 @@ def check_ruleset(path: Path) -> Ruleset:
 
 def read_published(settings: Settings) -> Published | None:
     """The rule set in force, if any was published; RulesetError if that cannot be read."""
-    path = _folder(settings) / ACTIVE_FILE
+    path = rules_folder(settings) / ACTIVE_FILE
     if not path.is_file():
         return None
     try:
@@ -152,7 +151,7 @@ def read_published(settings: Settings) -> Published | None:
 
 def published_file(settings: Settings, published: Published) -> Path:
     """The copy of a published rule set."""
-    return _folder(settings) / published.file
+    return rules_folder(settings) / published.file
 
 
 def _read_known(settings: Settings) -> tuple[Published | None, str | None]:
@@ -202,14 +201,3 @@ def _describe(settings: Settings, known: Published | None, after: Ruleset) -> st
             f"which cannot be read any longer: {fault}"
         )
     return describe_difference(before, after)
-
-
-def _write(path: Path, text: str) -> None:
-    """Put ``text`` in place in one step."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def _folder(settings: Settings) -> Path:
-    return settings.stack.home / FOLDER

@@ -16,6 +16,7 @@ CALL fraudlake.system.rewrite_data_files(
 );
 CALL fraudlake.system.rewrite_data_files(table => 'fraud.labels', strategy => 'sort');
 CALL fraudlake.system.rewrite_data_files(table => 'fraud.dead_letters', strategy => 'sort');
+CALL fraudlake.system.rewrite_data_files(table => 'fraud.rulesets', strategy => 'sort');
 
 CALL fraudlake.system.rewrite_manifests('fraud.decisions');
 
@@ -23,8 +24,10 @@ CALL fraudlake.system.rewrite_manifests('fraud.decisions');
 CALL fraudlake.system.expire_snapshots(table => 'fraud.decisions', retain_last => 20);
 CALL fraudlake.system.expire_snapshots(table => 'fraud.labels', retain_last => 20);
 CALL fraudlake.system.expire_snapshots(table => 'fraud.dead_letters', retain_last => 20);
+CALL fraudlake.system.expire_snapshots(table => 'fraud.rulesets', retain_last => 20);
 
 -- Files that nothing refers to and that are older than three days: what a killed writer left.
 CALL fraudlake.system.remove_orphan_files(table => 'fraud.decisions', prefix_listing => true);
 CALL fraudlake.system.remove_orphan_files(table => 'fraud.labels', prefix_listing => true);
 CALL fraudlake.system.remove_orphan_files(table => 'fraud.dead_letters', prefix_listing => true);
+CALL fraudlake.system.remove_orphan_files(table => 'fraud.rulesets', prefix_listing => true);

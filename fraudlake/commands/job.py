@@ -66,10 +66,15 @@ def submit(
     console = Console(stderr=True, highlight=False)
     with console.status("planning and submitting the job (about 15 s)"):
         deployed = (
-            submit_if_missing(settings, ruleset=ruleset, say=console.print)
+            submit_if_missing(settings, ruleset=ruleset, say=console.print, warn=console.print)
             if if_missing
             else submit_job(
-                settings, ruleset=ruleset, is_fresh=fresh, savepoint=savepoint, say=console.print
+                settings,
+                ruleset=ruleset,
+                is_fresh=fresh,
+                savepoint=savepoint,
+                say=console.print,
+                warn=console.print,
             )
         )
     if deployed is None:

@@ -24,7 +24,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, for machi
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Tables = Annotated[
     list[str] | None,
-    typer.Option("--table", help="decisions, labels or dead_letters; again for more. Else all."),
+    typer.Option(
+        "--table", help="decisions, labels, dead_letters, rulesets; again for more. Else all."
+    ),
 ]
 RuleSet = Annotated[
     str | None,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sinks.lakehouse.upkeep.figures import TableFigures
     from sinks.lakehouse.upkeep.round import UpkeepReport
 
-# Lines, not columns: three tables before and after fit a terminal of 80 columns.
+# Lines, not columns: the tables before and after fit a terminal of 80 columns.
 LINES = {
     "rows": "rows",
     "partitions": "partitions",
@@ -50,7 +50,7 @@ def _show(heads: Sequence[str], lines: dict[str, list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column("", no_wrap=True)
     for head in heads:
         shown.add_column(head, justify="right", no_wrap=True)

@@ -1,4 +1,7 @@
-"""``fraudlake rules``: the rule sets, what is wrong with a file, what a rule becomes."""
+"""``fraudlake rules``: the rule sets, what is wrong with a file, what a rule becomes.
+
+And which of them were used: that is recorded in the lakehouse.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pipelines.features import Features
     from pipelines.rules import CompiledRuleset, Ruleset
 
-_app = typer.Typer(no_args_is_help=True, help="List, check and show rule sets.")
+_app = typer.Typer(no_args_is_help=True, help="List, check, show and record rule sets.")
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped rule set, or a file.")]
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A rule file, or a shipped name.")]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON value, for machines.")]
@@ -118,6 +121,31 @@ def show(
         _show_rules(ruleset)
     else:
         typer.echo(_sql_text(compiled))
+
+
+@_app.command()
+def record(as_json: _Json = False) -> None:
+    """Record in the lakehouse what came into use here and its table `rulesets` lacks.
+
+    Publishing in Dagster, `fraudlake job deploy` and `job submit` do so by themselves; this makes
+    up for one that found the lakehouse away. Nothing is recorded twice.
+
+    Example: [bold]fraudlake rules record[/bold]
+    """
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from pipelines.settings import Settings
+    from sinks.lakehouse.rulesets import record_rulesets
+
+    done = record_rulesets(Settings.from_env(), now=datetime.now(UTC))
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    for version in done.added:
+        typer.echo(f"{version} is recorded")
+    if not done.added:
+        typer.echo(f"nothing is missing: {_count(done.kept, 'rule set')} kept here, all recorded")
 
 
 def _summary(ruleset: Ruleset) -> dict[str, Any]:

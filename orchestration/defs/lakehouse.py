@@ -10,7 +10,8 @@ from orchestration.defs.ingest import labels
 from orchestration.defs.sinks import lakehouse_sink
 from orchestration.defs.stream import dead_letters, decisions
 from orchestration.owners import DATA_PLATFORM
-from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS, LakeTable
+from orchestration.table_columns import describe_columns
+from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS
 
 # As old as the newest commit may be. Payments never pause for so long; dead letters may for ever.
 _DECISIONS_FRESH = dg.FreshnessPolicy.time_window(
@@ -26,21 +27,6 @@ _FOOTER = (
 )
 
 
-def _columns(table: LakeTable) -> dg.TableSchema:
-    """What its columns are and mean; told with each commit, it would fill the event log."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=column.name,
-                type=str(column.type),
-                description=column.about,
-                constraints=dg.TableColumnConstraints(nullable=not column.required),
-            )
-            for column in table.columns
-        ]
-    )
-
-
 decisions_table = dg.AssetSpec(
     key=dg.AssetKey(["iceberg", "decisions"]),
     deps=[decisions, lakehouse_sink],
@@ -52,7 +38,7 @@ decisions_table = dg.AssetSpec(
     metadata={
         "written by": _WRITER,
         "dagster/table_name": "fraud.decisions",
-        "dagster/column_schema": _columns(DECISIONS),
+        "dagster/column_schema": describe_columns(DECISIONS),
         "query": dg.MetadataValue.md(
             '```\nfraudlake sql "select band, count(*) from decisions group by band"\n```'
         ),
@@ -73,7 +59,7 @@ labels_table = dg.AssetSpec(
     metadata={
         "written by": _WRITER,
         "dagster/table_name": "fraud.labels",
-        "dagster/column_schema": _columns(LABELS),
+        "dagster/column_schema": describe_columns(LABELS),
     },
 )
 
@@ -90,6 +76,6 @@ dead_letters_table = dg.AssetSpec(
     metadata={
         "written by": _WRITER,
         "dagster/table_name": "fraud.dead_letters",
-        "dagster/column_schema": _columns(DEAD_LETTERS),
+        "dagster/column_schema": describe_columns(DEAD_LETTERS),
     },
 )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from orchestration.defs.lakehouse import dead_letters_table, decisions_table, labels_table
+from orchestration.defs.rulesets import rulesets_table
 from orchestration.defs.sinks import lakehouse_sink
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.owners import DATA_PLATFORM
@@ -22,8 +23,8 @@ def _build(
 ) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(["iceberg", name]),
-        # The sink makes the tables: in a run of both it comes first.
-        deps=[lakehouse_sink, decisions_table, labels_table, dead_letters_table],
+        # The tables are made by what writes them: in a run of both it comes first.
+        deps=[lakehouse_sink, decisions_table, labels_table, dead_letters_table, rulesets_table],
         group_name="lakehouse",
         kinds={"iceberg", "python"},
         owners=[DATA_PLATFORM],

@@ -21,7 +21,7 @@ from sinks.lakehouse.properties import is_rest
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import apply_changes, feature_names
 from sinks.lakehouse.source import Source, name_group
-from sinks.lakehouse.tables import DECISIONS, FEATURES, TABLES, LakeTable
+from sinks.lakehouse.tables import DECISIONS, FEATURES, SINK_TABLES, LakeTable
 from sinks.lakehouse.writer import has_rows_of_flink, pass_to_flink, refuse
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def hand_over(settings: Settings) -> str:
         assert catalog is not None  # it is created where it is writable
         apply_changes(catalog, lakehouse, {})
         settled: list[tuple[Table, Position]] = []
-        for one in TABLES:
+        for one in SINK_TABLES:
             table = catalog.load_table((lakehouse.namespace, one.name))
             columns = [column.name for column in one.columns]
             if one is DECISIONS:

@@ -1,4 +1,7 @@
-"""The newest state of each table, from the catalog and one metadata file: cheap to ask for."""
+"""The newest state of each table that the sink fills: cheap to ask for.
+
+From the catalog and one metadata file.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.iceberg import walk_back
 from sinks.lakehouse.position import read_position
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import TABLES
+from sinks.lakehouse.tables import SINK_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +40,7 @@ class TableHead:
 
 
 def read_heads(settings: Settings) -> list[TableHead]:
-    """The tables that there are; none where there is no catalog yet.
+    """Those of the sink's tables that there are; none where there is no catalog yet.
 
     TransientError when the catalog cannot be reached.
     """
@@ -47,7 +50,7 @@ def read_heads(settings: Settings) -> list[TableHead]:
             return []
         return [
             _head(catalog.load_table((namespace, table.name)))
-            for table in TABLES
+            for table in SINK_TABLES
             if catalog.table_exists((namespace, table.name))
         ]
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from pyiceberg.types import StructType
+from pyiceberg.types import ListType, NestedField, StructType
 
 from pipelines.errors import FraudlakeError, TerminalError, TransientError
 from sinks.lakehouse.engine import reading
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     Values = Mapping[str, Any]
 
 NO_VALUES: Values = MappingProxyType({})
+_MADE_OF = MappingProxyType({"rules": "rulesets"})
+"""The table whose rows a view of ``views.sql`` shows, where those are not decisions."""
 _GONE = re.compile(r"No files found|No such file|FileNotFoundError")
 
 
@@ -131,8 +133,10 @@ class Lake:
     def _list_columns_of(self, view: str) -> Iterator[ListedColumn]:
         schema, _, name = view.rpartition(".")
         # A view of views.sql borrows its words from the table it is made of.
-        table = self.planned[name if name in self.planned else "decisions"]
+        table = self.planned[name if name in self.planned else _MADE_OF.get(name, "decisions")]
         fields = {} if schema else {field.name: field for field in table.fields}
+        if name in _MADE_OF:
+            fields |= {part.name: part for field in table.fields for part in _parts(field)}
         for column, type_ in self.connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = current_database() AND schema_name = ? AND table_name = ? "
@@ -144,6 +148,8 @@ class Lake:
             inner = field.field_type if field is not None else None
             members = inner.fields if isinstance(inner, StructType) else ()
             shown = "STRUCT" if members else type_
+            if field is not None and _parts(field):
+                shown = "STRUCT[]"
             yield ListedColumn(view=view, name=column, type=shown, about=about)
             for member in members:
                 yield ListedColumn(
@@ -193,3 +199,11 @@ class Lake:
                 f"{message.partition(' Please try')[0].rstrip('.')}; questions load no extensions"
             )
         return message
+
+
+def _parts(field: NestedField) -> tuple[NestedField, ...]:
+    """The members of a list of structs."""
+    if isinstance(field.field_type, ListType):
+        element = field.field_type.element_type
+        return element.fields if isinstance(element, StructType) else ()
+    return ()

@@ -14,12 +14,15 @@ import pyarrow as pa
 
 from sinks.lakehouse.late_rows import LateRows
 from sinks.lakehouse.position import read_position
+from sinks.lakehouse.rulesets import SUMMARY_KEY as RULES_KEY
+from sinks.lakehouse.upkeep.compaction import SUMMARY_KEY as UPKEEP_KEY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 SCHEMA = "meta"
 _LONG, _INT, _TEXT = pa.int64(), pa.int32(), pa.string()
@@ -38,7 +41,7 @@ VIEWS: dict[str, pa.Schema] = {
         ("parent_id", _LONG, "The snapshot it was made from; NULL: not kept, or the first."),
         ("committed_at", _MOMENT, "From when on the table was so."),
         ("operation", _TEXT, "append, overwrite, replace or delete."),
-        ("made_by", _TEXT, "sink, compaction or another tool."),
+        ("made_by", _TEXT, "sink, compaction, rules or another tool."),
         ("added_rows", _LONG, "In the files that it added."),
         ("added_files", _LONG, "Data files that it added."),
         ("deleted_files", _LONG, "Data files that it took away."),
@@ -110,20 +113,27 @@ def _read(name: str, sources: Sequence[MetadataSource]) -> pa.RecordBatchReader:
 def _snapshots(source: MetadataSource) -> Iterator[dict[str, Any]]:
     for one in source.table.snapshots():
         summary = {} if one.summary is None else one.summary.additional_properties
-        is_ours = read_position(one) is not None
         yield {
             "table_name": source.name,
             "snapshot_id": one.snapshot_id,
             "parent_id": one.parent_snapshot_id,
             "committed_at": _time(one.timestamp_ms),
             "operation": None if one.summary is None else one.summary.operation.value,
-            "made_by": "sink" if is_ours else summary.get("fraudlake.upkeep", "another tool"),
+            "made_by": _maker(one, summary),
             "added_rows": int(summary.get("added-records", 0)),
             "added_files": int(summary.get("added-data-files", 0)),
             "deleted_files": int(summary.get("deleted-data-files", 0)),
             "total_rows": int(summary.get("total-records", 0)),
             "total_files": int(summary.get("total-data-files", 0)),
         }
+
+
+def _maker(snapshot: Snapshot, summary: Mapping[str, str]) -> str:
+    if read_position(snapshot) is not None:
+        return "sink"
+    if RULES_KEY in summary:
+        return "rules"
+    return summary.get(UPKEEP_KEY, "another tool")
 
 
 def _positions(source: MetadataSource) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyiceberg.io.pyarrow import PyArrowFileIO, schema_to_pyarrow
-from pyiceberg.schema import index_by_name
+from pyiceberg.schema import index_name_by_id
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -174,7 +174,7 @@ def _has_ambiguous_names(table: Table) -> bool:
     names: dict[int, str] = {}
     owners: dict[str, int] = {}
     for schema in table.schemas().values():
-        for name, field_id in index_by_name(schema).items():
+        for field_id, name in index_name_by_id(schema).items():
             if names.setdefault(field_id, name) != name:
                 return True
             if owners.setdefault(name, field_id) != field_id:

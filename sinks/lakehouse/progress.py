@@ -1,4 +1,7 @@
-"""How far each table has got, for checks and for people; read from metadata, never from rows."""
+"""How far the sink has got in each of its tables, for checks and for people.
+
+Read from metadata, never from rows.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.position import Position, count_rows, restore
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import TABLES, TableName
+from sinks.lakehouse.tables import SINK_TABLES, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +38,12 @@ class TableProgress:
 
 
 def read_progress(settings: Settings) -> dict[TableName, TableProgress]:
-    """Every table by name, in the order decisions, labels, dead_letters.
+    """Every table of the sink by name, in the order decisions, labels, dead_letters.
 
     TransientError when the catalog does not answer, SinkError when a table has rows of unknown
     origin. Creates nothing.
     """
-    found = {table.name: _nothing(table.name) for table in TABLES}
+    found = {table.name: _nothing(table.name) for table in SINK_TABLES}
     with open_catalog(settings, writable=False) as catalog, explained(settings):
         if catalog is None:
             return found

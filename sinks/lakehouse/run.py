@@ -31,7 +31,7 @@ from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.source import Source, name_group
-from sinks.lakehouse.tables import DECISIONS, TABLES, LakeTable
+from sinks.lakehouse.tables import DECISIONS, SINK_TABLES, LakeTable
 
 if TYPE_CHECKING:
     import threading
@@ -109,7 +109,7 @@ def _open_lanes(
                 backoff=Backoff(rng, clock),
                 clock=clock,
             )
-            for table in TABLES
+            for table in SINK_TABLES
         ]
         for lane in lanes:
             opened.callback(lane.close)

@@ -21,7 +21,7 @@ from pyiceberg.exceptions import (
 from pyiceberg.schema import promote
 from pyiceberg.table.sorting import NullOrder, SortField, SortOrder
 from pyiceberg.transforms import IdentityTransform
-from pyiceberg.types import DoubleType, NestedField, StructType
+from pyiceberg.types import DoubleType, ListType, NestedField, StructType
 from sqlalchemy.exc import IntegrityError
 
 from pipelines.errors import SinkError, TransientError
@@ -183,7 +183,8 @@ def _change_column(update: UpdateSchema, change: Change) -> None:
 
 
 def _creation(declared: LakeTable, settings: LakehouseSettings) -> Change:
-    value = f"a new table, split by {settings.partition_by}"
+    split = f", split by {settings.partition_by}" if declared.is_split else ""
+    value = f"a new table{split}"
     return Change(table=declared.name, kind="create", name=declared.name, value=value)
 
 
@@ -216,7 +217,7 @@ def _compare_column(
         yield Change(table=declared.name, kind="add", name=name, value=about, type=wanted)
         return
     field = table.schema().find_field(name)
-    if str(field.field_type) != str(wanted) and not _holds(field.field_type, wanted):
+    if not _holds(field.field_type, wanted):
         if not _holds(wanted, field.field_type):
             msg = (
                 f"column {name} of table {_name(table)} is {field.field_type}, and rows have "
@@ -259,13 +260,22 @@ def _missing_features(
 
 def _holds(wide: IcebergType, narrow: IcebergType) -> bool:
     """True if every value of ``narrow`` is one of ``wide``, as Iceberg sees it."""
-    if str(wide) == str(narrow):
+    if _layout(wide) == _layout(narrow):
         return True
     try:
         promote(narrow, wide)
     except ResolveError:
         return False
     return True
+
+
+def _layout(type_: IcebergType) -> object:
+    """A type without field ids, of which the catalog gives its own, and without words."""
+    if isinstance(type_, ListType):
+        return ("list", _layout(type_.element_type), type_.element_required)
+    if isinstance(type_, StructType):
+        return [(one.name, _layout(one.field_type), one.required) for one in type_.fields]
+    return str(type_)
 
 
 def _sort_order(schema: Schema, columns: Iterable[str]) -> SortOrder:

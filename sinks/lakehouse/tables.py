@@ -1,8 +1,9 @@
 """The tables of the lakehouse: which columns they have, how they are split, and how they are made.
 
 Field ids are assigned by the catalog. A table may grow by columns; that a column changes its
-meaning or leaves is never done here. Every table carries the place of its record in Kafka
-(``kafka_partition``, ``kafka_offset``), so that "each record once" can be counted.
+meaning or leaves is never done here. Every table that the lakehouse sink fills carries the place of
+its record in Kafka (``kafka_partition``, ``kafka_offset``), so that "each record once" can be
+counted.
 
 The values of ``features`` are one struct with a double for each feature. A map would need no new
 column when a feature appears, but reading one feature of a million rows then costs 1.2 s of
@@ -32,6 +33,7 @@ from pyiceberg.types import (
     LongType,
     NestedField,
     StringType,
+    StructType,
     TimestamptzType,
 )
 
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
     from pipelines.settings import PartitionBy, SortBy
 
-TableName = Literal["decisions", "labels", "dead_letters"]
+TableName = Literal["decisions", "labels", "dead_letters", "rulesets"]
 KAFKA_TOPIC = "kafka_topic"
 FEATURES = "features"
 FEATURE_NAME = re.compile(r"[a-z][a-z0-9_]{0,127}")
@@ -74,13 +76,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeTable:
-    """One table: filled from one topic, split by one of its times."""
+    """One table, split by one of its times."""
 
     name: TableName
     about: str
     time: str
-    """The column by whose day or hour it is split."""
+    """The column by whose day or hour it is split, and whose order compaction keeps."""
     columns: tuple[Column, ...]
+    is_split: bool = True
+    """False: so few rows that one part is enough."""
     without_metrics: tuple[str, ...] = ()
     """Long texts, whose smallest and largest value help no query."""
     has_features: bool = False
@@ -102,7 +106,9 @@ class LakeTable:
         return pa.schema([field for field in whole if field.name != KAFKA_TOPIC])
 
     def partition_spec(self, split: PartitionBy) -> PartitionSpec:
-        """Split by day or hour."""
+        """Split by day or hour, or not at all."""
+        if not self.is_split:
+            return PartitionSpec()
         source = next(at for at, column in enumerate(self.columns, 1) if column.name == self.time)
         transform: DayTransform[int] | HourTransform[int]
         transform = DayTransform() if split == "day" else HourTransform()
@@ -235,7 +241,55 @@ DEAD_LETTERS = LakeTable(
         *_KAFKA_COLUMNS,
     ),
 )
-TABLES = (DECISIONS, LABELS, DEAD_LETTERS)
+SINK_TABLES = (DECISIONS, LABELS, DEAD_LETTERS)
+"""Those that the lakehouse sink fills, each from the topic of its name."""
+
+
+def _struct(*columns: Column) -> StructType:
+    return StructType(
+        *(
+            NestedField(at, column.name, column.type, required=column.required, doc=column.about)
+            for at, column in enumerate(columns, start=200)
+        )
+    )
+
+
+RULE_COLUMNS = (
+    _must("rule_id", _TEXT, "As decisions name it in `rules_fired`."),
+    _must("owner", _TEXT, "Who answers for it."),
+    _must("state", _TEXT, "active or shadow: evaluated; draft or paused: not."),
+    _must("weight", _DOUBLE, "How much it counts, as `combine` says."),
+    _must("condition", _TEXT, "When it fires: `when` of the file."),
+    _must("because", _TEXT, "The sentence of the alert, before its numbers stand in it."),
+    _must("description", _TEXT, "What it is for, in words; empty where nobody said."),
+)
+RULESETS = LakeTable(
+    name="rulesets",
+    about="Every version of a rule set that came into use: published, or deployed with a job.",
+    time="recorded_at",
+    is_split=False,
+    without_metrics=("text",),
+    columns=(
+        _must("ruleset", _TEXT, "id@hash, as decisions name it."),
+        _must("id", _TEXT, "The rule set's name."),
+        _must("hash", _TEXT, "Of what it and its features mean; comments do not count."),
+        _must("description", _TEXT, "What it is for, in words; empty where nobody said."),
+        _must("combine", _TEXT, "How weights make a score: noisy_or or sum."),
+        _must("review_at", _DOUBLE, "From this score on: review."),
+        _must("block_at", _DOUBLE, "From this score on: block."),
+        _must(
+            "rules",
+            ListType(101, _struct(*RULE_COLUMNS), element_required=True),
+            "Its rules in their order; the view `rules` has a row for each.",
+        ),
+        _must("text", _TEXT, "The file, TOML: saved to a file, it can be checked and run again."),
+        _may("published_at", _TIME, "When it first came into use; NULL: before that was kept."),
+        _may("origin", _TEXT, "How it did: published, or deployed with a job."),
+        _may("source", _TEXT, "From where: a shipped name, or the path of a file."),
+        _must("recorded_at", _TIME, "When this row was written."),
+    ),
+)
+TABLES = (*SINK_TABLES, RULESETS)
 
 
 def row_group_rows(table: Table) -> int:

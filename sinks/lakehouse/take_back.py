@@ -17,7 +17,7 @@ from sinks.lakehouse.plan import quote
 from sinks.lakehouse.position import TAG, Position, read_position, restore
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.refusals import explained
-from sinks.lakehouse.tables import TABLES, TableName
+from sinks.lakehouse.tables import SINK_TABLES, TableName
 from sinks.lakehouse.writer import is_handed_over, pass_to_sink
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def take_back(settings: Settings) -> dict[TableName, Position]:
     moved: dict[TableName, Position] = {}
     with open_catalog(settings, writable=True) as catalog, explained(settings):
         assert catalog is not None
-        for one in TABLES:
+        for one in SINK_TABLES:
             identifier = (settings.lakehouse.namespace, one.name)
             if not catalog.table_exists(identifier):
                 continue

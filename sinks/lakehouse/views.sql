@@ -28,6 +28,14 @@ SELECT
     alert_id
 FROM lake.decisions;
 
+-- One row for each rule of each version of a rule set; with rule_fires by ruleset and rule_id.
+CREATE VIEW rules AS
+SELECT
+    ruleset,
+    published_at,
+    unnest(rules, recursive := true)
+FROM lake.rulesets;
+
 -- One row for each day and band: alerts, and what was flagged under them.
 CREATE VIEW alerts_by_day AS
 SELECT

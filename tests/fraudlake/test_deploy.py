@@ -18,6 +18,7 @@ from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import Remembered, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, Settings, StackSettings
+from sinks.lakehouse.query import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class Cluster:
     newer_state: str | None = None
     steps: list[str] = field(default_factory=list)
     origins: list[str | None] = field(default_factory=list)
+    tables_ready: list[bool] = field(default_factory=list)
 
     def step(self, name: str) -> None:
         self.steps.append(name)
@@ -77,8 +79,15 @@ class Cluster:
         return STOPPED_AT
 
     def start(
-        self, settings: Settings, *, ruleset: str, say: Callable[[str], None] | None = None
+        self,
+        settings: Settings,
+        *,
+        ruleset: str,
+        are_tables_ready: bool = False,
+        say: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> Deployment:
+        self.tables_ready.append(are_tables_ready)
         self.step("start")
         return self._run(NEW, f"{ruleset}@new", STOPPED_AT)
 
@@ -127,6 +136,12 @@ def cluster(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return one
 
 
+def recorded(settings: Settings) -> list[str]:
+    """The rule sets that the lakehouse knows after a deployment."""
+    with open_lake(settings) as lake:
+        return [row[0].split("@")[0] for row in lake.ask("from rulesets", limit=9).rows]
+
+
 def run(settings: Settings, ruleset: str | None = "speed") -> deploy.Deployed:
     return deploy_job(settings, ruleset=ruleset, say=lambda text: None)
 
@@ -139,6 +154,8 @@ def test_nothing_is_done_where_nothing_has_changed(
     assert (deployed.outcome, deployed.job_id, deployed.switch) == ("unchanged", OLD, None)
     assert deployed.ruleset == "classic@old"
     assert cluster.steps == []
+    # By an older release, which recorded nothing.
+    assert recorded(settings) == ["classic"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +192,28 @@ def test_new_job_takes_the_old_ones_place_on_its_state_and_the_change_is_counted
     assert (deployed.outcome, deployed.job_id) == ("replaced", NEW)
     assert deployed.savepoint == STOPPED_AT
     assert deployed.switch == SWITCH
+
+
+def test_job_is_replaced_although_the_lake_is_away_which_is_waited_for_while_the_old_one_runs(
+    settings: Settings, cluster: Cluster
+) -> None:
+    """A rule that an attack calls for must not wait for the history."""
+    lakehouse = dataclasses.replace(
+        settings.lakehouse, catalog_uri="postgresql://a@127.0.0.1:1/lake", warehouse="/nowhere"
+    )
+    away = dataclasses.replace(settings, lakehouse=lakehouse)
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        state = "runs" if cluster.running == OLD else "changed"
+        said.append(f"{sentence.partition(':')[0]} ({state})")
+
+    deployed = deploy_job(away, ruleset="speed", say=say)
+
+    assert deployed.outcome == "replaced"
+    assert "the tables were not brought up (runs)" in said
+    assert said[-1].startswith("the rule set is not in the table rulesets yet")
+    assert cluster.tables_ready == [True]
 
 
 @pytest.mark.parametrize("step", ["compile", "ask the broker"])

@@ -20,6 +20,7 @@ from fraudlake.deploy import deploy_job
 from pipelines.errors import JobError, RulesetError
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_producer
+from sinks.lakehouse.query import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,15 @@ def await_ruleset(settings: Settings, ruleset: str) -> None:
         assert time.monotonic() < deadline, f"no decision under {ruleset}"
 
 
+def recorded(settings: Settings) -> dict[str, str]:
+    """The files that the lakehouse has, by version, each once; none was ever published."""
+    with open_lake(settings) as lake:
+        rows = lake.ask("select ruleset, text from rulesets", limit=1000).rows
+    texts = {str(ruleset): str(text) for ruleset, text in rows}
+    assert len(texts) == len(rows)
+    return texts
+
+
 def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +158,8 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
         decisions = read_values(settings.kafka, settings.kafka.topics().decisions.name)
         places = [(item["source"]["partition"], item["source"]["offset"]) for item in decisions]
         assert len(set(places)) == len(places)
+        texts = recorded(settings)
+        assert {texts[item["ruleset"]] for item in decisions} == {ONE, TWO}
         counts = [item["features"].get("card_count_1h") for item in decisions]
         assert max(count for count in counts if count is not None) > 10
     finally:

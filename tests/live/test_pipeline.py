@@ -21,6 +21,7 @@ from pipelines.generator.disturbances import Disturbances, disturb
 from pipelines.kafka import connect_producer, read_offsets
 from pipelines.pacing import Pace
 from pipelines.producer import Produced, produce
+from pipelines.rules import shipped_rulesets
 from pipelines.sender import KafkaSender
 from sinks.alerts.client import connect
 from sinks.lakehouse.catalog import open_catalog
@@ -146,6 +147,20 @@ def assert_every_row_once_in_iceberg(settings: Settings, places: dict[str, Place
         assert sorted(found) == expected, name
 
 
+def assert_every_decision_names_one_recorded_rule_set(settings: Settings, ruleset: str) -> None:
+    """By pyiceberg alone: the file in the table is the one that was shipped."""
+    with open_catalog(settings, writable=False) as catalog:
+        assert catalog is not None
+        decisions, rulesets = (
+            catalog.load_table((settings.lakehouse.namespace, name)).scan().to_arrow()
+            for name in ("decisions", "rulesets")
+        )
+    named = decisions["ruleset"].to_pylist()
+    assert set(named) == {ruleset}
+    texts = [row["text"] for row in rulesets.to_pylist() if row["ruleset"] == ruleset]
+    assert texts == [shipped_rulesets()["classic"].read_text(encoding="utf-8")]
+
+
 def search_all(settings: Settings) -> list[dict[str, Any]]:
     """Every document, by a plain search."""
     elasticsearch = settings.elasticsearch
@@ -170,6 +185,7 @@ def test_every_offset_ends_once_although_the_taskmanager_is_killed(settings: Set
     assert findings["input -> decisions + dead letters"]["expected"] == offsets
     alert_ids, places = assert_every_record_once_in_kafka(settings)
     assert_every_row_once_in_iceberg(settings, places)
+    assert_every_decision_names_one_recorded_rule_set(settings, deployment.ruleset)
     assert sorted(hit["_id"] for hit in search_all(settings)) == sorted(alert_ids)
     assert_faults_are_named(settings)
 

@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pyiceberg.manifest import DataFile
+    from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.typedef import Record
 
 MEMORY_LIMIT = "512MB"
+WHOLE = "all rows"
+"""The name of the one part of a table that is not split."""
 SMALL = 0.75
 """A file below this share of the target is small."""
 ATTEMPTS = 20
@@ -51,7 +54,7 @@ class Rewrite:
 
     partition: Record
     name: str
-    """Such as ``event_time_day=2026-03-01``."""
+    """Such as ``event_time_day=2026-03-01``, or ``WHOLE``."""
     tasks: tuple[FileScanTask, ...]
 
     @property
@@ -86,27 +89,20 @@ def plan_compaction(
     """
     _refuse_delete_files(table)
     spec = table.spec()
-    (field,) = spec.fields
     sort_order = table.metadata.default_sort_order_id
-    by_partition: dict[int, list[FileScanTask]] = defaultdict(list)
+    by_partition: dict[Record, list[FileScanTask]] = defaultdict(list)
     for task in table.scan().plan_files():
         # Files of another partition spec stay: they cannot be written in theirs.
         if task.file.spec_id == spec.spec_id:
-            by_partition[task.file.partition[0]].append(task)
+            by_partition[task.file.partition].append(task)
     rewrites = []
-    for value in sorted(by_partition):
-        if _end_of(field.transform, value) > closed_before:
+    for partition in sorted(by_partition, key=_values):
+        if not _is_closed(spec, partition, closed_before):
             continue
-        tasks = choose_files(by_partition[value], target_bytes, sort_order=sort_order)
+        tasks = choose_files(by_partition[partition], target_bytes, sort_order=sort_order)
         if tasks:
-            text = field.transform.to_human_string(table.schema().find_type(field.source_id), value)
-            rewrites.append(
-                Rewrite(
-                    partition=tasks[0].file.partition,
-                    name=f"{field.name}={text}",
-                    tasks=tuple(tasks),
-                )
-            )
+            name = spec.partition_to_path(partition, table.schema())
+            rewrites.append(Rewrite(partition=partition, name=name or WHOLE, tasks=tuple(tasks)))
     return tuple(rewrites)
 
 
@@ -254,6 +250,17 @@ def _refuse_delete_files(table: Table) -> None:
             "it with that engine first (Spark: rewrite_data_files)"
         )
         raise SinkError(msg)
+
+
+def _values(partition: Record) -> list[int]:
+    return [partition[at] for at in range(len(partition))]
+
+
+def _is_closed(spec: PartitionSpec, partition: Record, before: datetime) -> bool:
+    """A table that is not split has few rows and few writers: its one part is never in the way."""
+    return all(
+        _end_of(field.transform, partition[at]) <= before for at, field in enumerate(spec.fields)
+    )
 
 
 def _end_of(transform: object, value: int) -> datetime:

@@ -100,7 +100,7 @@ def test_a_feature_that_cannot_be_one_is_refused(home: Path) -> None:
 def test_stats_show_each_table(stored: Path) -> None:
     tables = {one["table"]: one for one in answer("stats")["tables"]}
 
-    assert set(tables) == {"decisions", "labels", "dead_letters"}
+    assert set(tables) == {"decisions", "labels", "dead_letters", "rulesets"}
     labels = tables["labels"]
     assert (labels["rows"], labels["files"], labels["small_files"], labels["unsorted_files"]) == (
         3,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -11,6 +12,8 @@ from typer.testing import CliRunner, Result
 
 from fraudlake.cli import app
 from pipelines.errors import RulesetError
+from pipelines.published_rules import publish
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +47,19 @@ def write(folder: Path, text: str) -> str:
     path = folder / "mine.toml"
     path.write_text(text, encoding="utf-8")
     return str(path)
+
+
+def test_record_makes_up_for_what_the_table_lacks_and_then_says_that_nothing_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAUDLAKE_STACK_HOME", str(tmp_path))
+    assert run("record").stdout == "nothing is missing: 0 rule sets kept here, all recorded\n"
+    now = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    version = publish(Settings.from_env(), ruleset="speed", now=now).published.version
+
+    assert run("record").stdout == f"{version} is recorded\n"
+    assert run("record").stdout == "nothing is missing: 1 rule set kept here, all recorded\n"
+    assert json.loads(run("record", "--json").stdout) == {"added": [], "kept": 1, "rows": 1}
 
 
 def test_list_names_the_shipped_sets_with_their_versions() -> None:

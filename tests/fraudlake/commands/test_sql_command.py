@@ -39,6 +39,8 @@ VIEWS = {
     "meta.positions",
     "meta.snapshots",
     "rule_fires",
+    "rules",
+    "rulesets",
 }
 LABEL = (
     '{"transaction_id":"t%d","card_id":"c1","merchant_id":"m [1]","event_time":'
@@ -150,7 +152,7 @@ def test_ready_questions_are_listed_with_what_they_take(run: Run) -> None:
         one["name"]: one for one in json.loads(run("sql", "--list", "--format", "json").output)
     }
 
-    assert len(listed) == 13
+    assert len(listed) == 16
     assert listed["label_delay"]["purpose"].startswith("How long after a transaction its label")
     (days,) = listed["label_delay"]["parameters"]
     assert (days["name"], days["type"], days["default"]) == ("days", "integer", "365")

@@ -65,7 +65,7 @@ def test_a_mistake_is_a_sentence_and_the_prompt_goes_on(typed: Callable[[str], s
     assert "there is no view decision - did you mean decisions?" in said
     assert "no ready question label_dela - did you mean label_delay?" in said
     assert said.rstrip().endswith(
-        "rule_fires\nmeta.files\nmeta.manifests\nmeta.positions\nmeta.snapshots"
+        "rule_fires\nrules\nrulesets\nmeta.files\nmeta.manifests\nmeta.positions\nmeta.snapshots"
     )
 
 

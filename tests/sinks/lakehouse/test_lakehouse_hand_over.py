@@ -18,7 +18,7 @@ from sinks.lakehouse.hand_over import flink_catalog, hand_over
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.shaping import shape
-from sinks.lakehouse.tables import DECISIONS, TABLES
+from sinks.lakehouse.tables import DECISIONS, SINK_TABLES
 from sinks.lakehouse.take_back import take_back
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_the_script_fits_the_tables_and_begins_where_they_end(
 
     script = hand_over(settings)
 
-    for table in TABLES:
+    for table in SINK_TABLES:
         found = re.search(rf"\.`{table.name}` \((.*?)\)\nSELECT\n(.*?)\nFROM", script, re.DOTALL)
         assert found is not None
         names = [column.name for column in table.columns]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from decision_records import at, decision_blocks, decisions_table
+from kept_rulesets import home_beside, keep_one, record_at_once
 from postgres_server import PASSWORD, Postgres
 
 from fraudlake.stack.ports import choose_ports
@@ -109,6 +110,19 @@ def test_a_commit_that_lost_the_race_is_refused_by_the_catalog_and_leaves_no_row
             loser.commit(decision_blocks({}, {}, offset=1), at(3))
 
     assert ask(settings, "select kafka_offset from decisions order by 1") == [(0,), (1,)]
+
+
+def test_many_that_record_rule_sets_at_once_record_each_version_once(settings: Settings) -> None:
+    homes = [home_beside(settings, f"home-{at}") for at in range(4)]
+    expected = set()
+    for number, home in enumerate(homes):
+        expected |= {keep_one(home, weight) for weight in range(number + 1, number + 4)}
+
+    done = record_at_once(homes)
+
+    assert sorted(version for one in done for version in one.added) == sorted(expected)
+    stored = ask(settings, "select ruleset from rulesets order by 1")
+    assert stored == [(version,) for version in sorted(expected)]
 
 
 def test_another_process_goes_on_where_the_table_ends(settings: Settings) -> None:

@@ -100,7 +100,7 @@ def test_tables_without_files_have_columns_and_no_rows(
 ) -> None:
     create_table(catalog, LakehouseSettings(), DECISIONS)
 
-    for view in ("decisions", "labels", "dead_letters", "rule_fires"):
+    for view in ("decisions", "labels", "dead_letters", "rule_fires", "rulesets", "rules"):
         assert ask(lake_settings, f"select count(*) from {view}") == [(0,)]
     assert ask(lake_settings, "select sum(amount) from decisions") == [(None,)]
 
@@ -343,6 +343,8 @@ def test_every_column_is_listed_with_its_meaning_and_features_by_name(
         "meta.positions",
         "meta.snapshots",
         "rule_fires",
+        "rules",
+        "rulesets",
     }
     assert listed["meta.files", "rows"].about == "How many it has."
     assert listed["decisions_labelled", "features.travel_kmh"].type == "DOUBLE"
@@ -350,6 +352,9 @@ def test_every_column_is_listed_with_its_meaning_and_features_by_name(
     assert listed["decisions", "features.travel_kmh"].type == "DOUBLE"
     assert listed["rule_fires", "card_id"].about == "A token, never a card number."
     assert listed["labels", "label"].about == "fraud or genuine."
+    assert listed["rulesets", "rules"].type == "STRUCT[]"
+    assert listed["rules", "condition"].about == "When it fires: `when` of the file."
+    assert listed["rules", "ruleset"].about == "id@hash, as decisions name it."
 
 
 def test_the_questions_of_the_guide_can_be_asked(
@@ -360,6 +365,6 @@ def test_the_questions_of_the_guide_can_be_asked(
     blocks = re.findall(r"```sql\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
     questions = [one for block in blocks for one in block.split(";") if one.strip()]
 
-    assert len(questions) == 5
+    assert len(questions) == 6
     answers = [ask(lake_settings, question) for question in questions]
     assert [(True,)] in answers

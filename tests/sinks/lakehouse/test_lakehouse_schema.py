@@ -46,16 +46,19 @@ def test_what_is_missing_is_made_and_then_there_is_nothing_to_do(catalog: Catalo
 
     done = apply_changes(catalog, SETTINGS, SPEED)
 
+    assert [one.value for one in planned] == [*["a new table, split by day"] * 3, "a new table"]
     assert shown(planned) == [
         ("decisions", "create", "decisions"),
         ("labels", "create", "labels"),
         ("dead_letters", "create", "dead_letters"),
+        ("rulesets", "create", "rulesets"),
     ]
     assert shown(done) == [
         ("decisions", "create", "decisions"),
         ("decisions", "add", "features"),
         ("labels", "create", "labels"),
         ("dead_letters", "create", "dead_letters"),
+        ("rulesets", "create", "rulesets"),
     ]
     assert plan_changes(catalog, SETTINGS, SPEED) == []
     assert apply_changes(catalog, SETTINGS, SPEED) == []
