@@ -41,6 +41,7 @@ def draw_decisions(count: int, *, cards: int, seed: int) -> Iterator[Decision]:
     stages = declared.select(ruleset.columns)
     names = [one.name for stage in stages for one in stage.features]
     rules = [rule.id for rule in ruleset.evaluated]
+    version = ruleset.version
     rng = Random(f"{seed}/features")
     options = GeneratorOptions(seed=seed, start_ms=START_MS, cards=cards, count=count)
     offset = 0
@@ -58,7 +59,7 @@ def draw_decisions(count: int, *, cards: int, seed: int) -> Iterator[Decision]:
             score=0.62 if is_flagged else 0.05,
             band="review" if is_flagged else "allow",
             rules_fired=tuple(rng.sample(rules, 2)) if is_flagged else (),
-            ruleset=ruleset.version,
+            ruleset=version,
             model=None,
             is_late=False,
             is_duplicate=False,

@@ -16,7 +16,8 @@ from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.decisions import DecisionDecoder
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
-from sinks.lakehouse.schema import apply_changes
+from sinks.lakehouse.schema import apply_to_table
+from sinks.lakehouse.tables import DECISIONS
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
 from sinks.lakehouse.upkeep.expiry import expire_snapshots
 from sinks.lakehouse.upkeep.figures import TableFigures, read_figures
@@ -60,7 +61,7 @@ def open_decisions(settings: Settings, block: pa.Table) -> Iterator[Table]:
     features = dict.fromkeys((field.name for field in block.schema.field("features").type), "")
     with open_catalog(settings, writable=True) as catalog:
         assert catalog is not None
-        apply_changes(catalog, settings.lakehouse, features)
+        apply_to_table(catalog, settings.lakehouse, DECISIONS, features)
         yield catalog.load_table((settings.lakehouse.namespace, "decisions"))
 
 

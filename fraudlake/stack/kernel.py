@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 JAR_NAME = "fraudlake-kernel.jar"
 JAVAC_OPTIONS = ("--release", "17", "-parameters", "-encoding", "UTF-8", "-proc:none", "-nowarn")
+JAVAC_START = ("-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC")
+"""A compiler that runs for seconds does not repay an optimiser and a collector with threads."""
 MANIFEST = b"Manifest-Version: 1.0\r\n\r\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -74,7 +76,7 @@ def _compile(
 ) -> None:
     java = find_java(FOR_FLINK, environ)
     jars = (*flink.class_path, *flink.prometheus)
-    command = [str(java.home / "bin" / "javac"), *JAVAC_OPTIONS, "-d", str(classes)]
+    command = [str(java.home / "bin" / "javac"), *JAVAC_START, *JAVAC_OPTIONS, "-d", str(classes)]
     command += ["-classpath", os.pathsep.join(str(jar) for jar in jars)]
     command += [str(file) for file in files if file.suffix == ".java"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

@@ -97,12 +97,21 @@ def apply_changes(
     """
     done = []
     for declared in TABLES:
-        is_new = not catalog.table_exists((settings.namespace, declared.name))
-        table = create_table(catalog, settings, declared)
-        if is_new:
-            done.append(_creation(declared, settings))
-        done += _bring_up(table, declared, settings, features)
+        done += apply_to_table(catalog, settings, declared, features)
     return done
+
+
+def apply_to_table(
+    catalog: Catalog,
+    settings: LakehouseSettings,
+    declared: LakeTable,
+    features: Mapping[str, str],
+) -> list[Change]:
+    """The same for one of the tables."""
+    is_new = not catalog.table_exists((settings.namespace, declared.name))
+    table = create_table(catalog, settings, declared)
+    created = [_creation(declared, settings)] if is_new else []
+    return created + _bring_up(table, declared, settings, features)
 
 
 def create_table(catalog: Catalog, settings: LakehouseSettings, table: LakeTable) -> Table:

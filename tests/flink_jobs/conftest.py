@@ -12,7 +12,7 @@ from kernel_process import FX, Decoder, Kernel, running
 
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.java import FOR_FLINK, find_java
-from fraudlake.stack.kernel import build_kernel
+from fraudlake.stack.kernel import JAVAC_START, build_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,8 @@ def class_path(tmp_path_factory: pytest.TempPathFactory) -> str:
     classes = tmp_path_factory.mktemp("classes")
     javac = find_java(FOR_FLINK, os.environ).home / "bin" / "javac"
     sources = [str(path) for path in SOURCES.rglob("*.java")]
-    subprocess.run([javac, "-cp", jars, "-d", classes, *sources], check=True, timeout=120)
+    command = [javac, *JAVAC_START, "-cp", jars, "-d", classes, *sources]
+    subprocess.run(command, check=True, timeout=120)
     return f"{classes}{os.pathsep}{jars}"
 
 

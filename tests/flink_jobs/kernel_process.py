@@ -134,8 +134,10 @@ def flags_of(stage: Stage, transaction: Transaction) -> int:
 @contextmanager
 def running(class_path: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     java = find_java(FOR_FLINK, os.environ).home / "bin" / "java"
+    # Too short a life for the optimiser to repay, on cores that the tests need themselves.
+    options = ("-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
     process = subprocess.Popen(
-        [java, "-Xmx256m", "-cp", class_path, *words],
+        [java, *options, "-cp", class_path, *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

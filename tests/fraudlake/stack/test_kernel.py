@@ -35,14 +35,20 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: the kernel that most of them begin with is compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def environ(tmp_path: Path) -> dict[str, str]:
+def environ(cache: Path) -> dict[str, str]:
     try:
         java = find_java(FOR_FLINK)
     except StackError as error:
         pytest.skip(str(error))
     return {
-        "FRAUDLAKE_CACHE": str(tmp_path / "cache"),
+        "FRAUDLAKE_CACHE": str(cache),
         "FRAUDLAKE_JAVA_HOME": str(java.home),
         "PATH": "",
     }
@@ -93,10 +99,11 @@ def test_another_flink_gives_another_jar(
 def test_compile_error_is_shown_and_leaves_no_jar(
     source: Path, flink: FlinkHome, environ: dict[str, str], tmp_path: Path
 ) -> None:
+    own = tmp_path / "own"
     (source / "src" / "io" / "x" / "Answer.java").write_text("package io.x; class A { int x }\n")
     with pytest.raises(StackError, match=r"does not compile:\n.*Answer\.java:1: error: ';' exp"):
-        build_kernel(flink, environ=environ, source=source)
-    assert list((tmp_path / "cache").iterdir()) == []
+        build_kernel(flink, environ={**environ, "FRAUDLAKE_CACHE": str(own)}, source=source)
+    assert list(own.iterdir()) == []
 
 
 def test_missing_sources_are_said(flink: FlinkHome, tmp_path: Path) -> None:

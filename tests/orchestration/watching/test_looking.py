@@ -85,6 +85,7 @@ def test_answer_that_nobody_foresaw_troubles_its_system_alone_and_is_logged(
         raise error
 
     monkeypatch.setattr(looking, "look_at_stream", look_wrongly)
+    monkeypatch.setattr(looking, "QUESTION_SECONDS", 0.2)  # nobody else answers
     with somewhere(is_silent=False) as away:
         for name, value in {
             "STACK_HOME": str(tmp_path),

@@ -9,7 +9,7 @@ from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.rows import decode_rows
-from sinks.lakehouse.schema import apply_changes, create_table, feature_names
+from sinks.lakehouse.schema import apply_to_table, feature_names
 from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
@@ -90,11 +90,12 @@ def decisions_table(catalog: Catalog, *names: str) -> Table:
 
     A new one has those of DECISION too.
     """
-    if not catalog.table_exists("fraud.decisions"):
-        create_table(catalog, LakehouseSettings(), DECISIONS)
+    known: list[str] = []
+    if catalog.table_exists("fraud.decisions"):
+        known = feature_names(catalog.load_table("fraud.decisions").schema())
+    else:
         names = (*DECISION["features"], *names)
-    table = catalog.load_table("fraud.decisions")
-    missing = [name for name in names if name not in feature_names(table.schema())]
+    missing = [name for name in names if name not in known]
     if missing:
-        apply_changes(catalog, LakehouseSettings(), dict.fromkeys(missing, ""))
-    return table.refresh()
+        apply_to_table(catalog, LakehouseSettings(), DECISIONS, dict.fromkeys(missing, ""))
+    return catalog.load_table("fraud.decisions")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from decision_records import collect, decision_value, decisions_table
 
+from pipelines.settings import LakehouseSettings
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.query import open_lake
 from sinks.lakehouse.questions import find_question
 from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import DECISIONS, LABELS
 
 if TYPE_CHECKING:
@@ -101,7 +103,7 @@ def source_at(offset: int) -> dict[str, Any]:
 def store(catalog: Catalog, table: LakeTable, values: list[bytes]) -> None:
     decoded = decode_rows(table, collect(*values))
     assert decoded.refused == ()
-    ledger = Ledger(catalog.load_table(("fraud", table.name)))
+    ledger = Ledger(create_table(catalog, LakehouseSettings(), table))
     ledger.commit(decoded.rows, position(table, len(values)))
 
 

@@ -15,6 +15,7 @@ from sinks.lakehouse.history import find_state, tagged_hours
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import TAG
 from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import LABELS
 from sinks.lakehouse.upkeep.expiry import expire_snapshots
 
@@ -191,7 +192,7 @@ def test_a_table_that_is_not_kept_fails_the_questions_that_need_it_and_no_others
     commit("10:00:00", "10:01:00", "10:02:00")
     expire_snapshots(table, keep=1, keep_hours=0)
 
-    assert catalog.table_exists(("fraud", LABELS.name))
+    create_table(catalog, lake_settings.lakehouse, LABELS)
     assert ask(lake_settings, "10:01", "select count(*) from labels") == 0
     for needs in ("rule_fires", "decisions_labelled", "lake.decisions where band = 'x'"):
         with pytest.raises(SinkError, match="decisions is not kept as it was at 2026-03-01T10:01"):

@@ -256,7 +256,6 @@ def test_progress_shows_rows_positions_and_what_is_not_there_yet(
 ) -> None:
     Ledger(open_table()).commit(blocks(0, 1), at(3, dead_letters=1))
     create_table(catalog, LakehouseSettings(), LABELS)
-    catalog.drop_table("fraud.dead_letters")
 
     progress = read_progress(lake_settings)
 
