@@ -83,6 +83,8 @@ def read_notes(settings: Settings) -> JobNotes:
         is_stopped=known is not None and known.is_stopped,
         is_being_changed=is_being_changed(settings),
         published=_read_published(settings),
+        revived=() if known is None else known.revived,
+        given_up="" if known is None else known.given_up,
     )
 
 
@@ -113,6 +115,7 @@ def look_at_stream(settings: Settings) -> StreamGlance:
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         ruleset=rest.parameters(job.job_id).get("ruleset"),
         url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+        failures=rest.failures(job.job_id),
     )
 
 

@@ -143,4 +143,5 @@ def test_repair_run_judges_the_job_that_it_has_started(instance: dg.DagsterInsta
         "checkpoint_age": True,
         "lag_in_budget": True,
         "decides_by_active_rules": True,
+        "restarts": True,
     }
