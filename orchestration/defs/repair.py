@@ -37,8 +37,8 @@ def restore(
         glance = lookout.look(datetime.now(UTC))
     for check in LOOK_CHECKS:
         if check.asset == JOB:
-            verdict = check.judge(glance)
-            context.log_event(to_evaluation(verdict, asset=JOB, check=check.name))
+            found = to_evaluation(check.judge(glance), asset=JOB, check=check.name)
+            context.instance.report_runless_asset_event(found)
 
 
 @dg.job(

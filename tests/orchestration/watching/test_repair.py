@@ -102,20 +102,13 @@ def test_repair_says_from_where_it_brought_back_what_was_deployed(
 
 
 def test_repair_run_judges_the_job_that_it_has_started(instance: dg.DagsterInstance) -> None:
-    result = repair(instance, FakeStream(RESTORED))
+    repair(instance, FakeStream(RESTORED))
 
-    found = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
-    assert found == {
-        "running": True,
-        "checkpoint_age": True,
-        "lag_in_budget": True,
-        "decides_by_active_rules": True,
-        "restarts": True,
-    }
-    (kept,) = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(JOB, "running"), limit=5
-    )
-    assert kept.status.value == "SUCCEEDED"
+    names = ("running", "checkpoint_age", "lag_in_budget", "decides_by_active_rules", "restarts")
+    for name in names:
+        key = dg.AssetCheckKey(JOB, name)
+        (kept,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
+        assert kept.status.value == "SUCCEEDED"
 
 
 def why_behind(instance: dg.DagsterInstance) -> list[str]:
