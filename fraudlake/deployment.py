@@ -120,6 +120,7 @@ def submit_held(
     is_fresh: bool = False,
     savepoint: str | None = None,
     are_tables_ready: bool = False,
+    revived: tuple[float, ...] = (),
     say: Callable[[str], None] = _silent,
     warn: Callable[[str], None] = _log,
 ) -> Deployment:
@@ -146,14 +147,18 @@ def submit_held(
         state_backend=settings.flink.state_backend,
         checkpoint_interval_ms=settings.flink.checkpoint_interval_ms,
         base_currency=load_fx().base,
+        revived=revived,
     )
     return _hand_over(settings, draft, ["--ruleset", name], say)
 
 
-def restore_job(settings: Settings) -> Deployment | None:
+def restore_job(
+    settings: Settings, *, start: Callable[[Settings], Deployment] | None = None
+) -> Deployment | None:
     """Start the last deployment again, as it was; None if Flink works on one of its name.
 
-    JobError if none was ever deployed, or if a person stopped it: then a person starts it.
+    JobError if none was ever deployed, or if a person stopped it: then a person starts it. A
+    program that asks hands in a ``start`` of its own (``fraudlake.revival``).
     """
     with hold_job(settings):
         known = remembered(settings)
@@ -169,26 +174,33 @@ def restore_job(settings: Settings) -> Deployment | None:
                 "with `fraudlake job submit`"
             )
             raise JobError(msg)
-        return restore_held(settings)
+        return restore_held(settings) if start is None else start(settings)
 
 
-def restore_held(settings: Settings) -> Deployment:
+def restore_held(settings: Settings, *, revived: tuple[float, ...] = ()) -> Deployment:
     """The last deployment once more, from the newest state it has left, for who holds the job.
 
     As it was submitted: a rule file edited since, or one that was taken back, waits for a deploy.
-    Planned anew only where the statement or the kernel of then are gone.
+    Planned anew only where the statement or the kernel of then are gone. ``revived`` is remembered
+    of it: a program's attempts, this one included.
     """
     known = remembered(settings)
     if known is None or not _is_kept(settings, known):
-        return submit_held(settings)
-    return submit_again(settings, known, savepoint=newest_state(settings))
+        return submit_held(settings, revived=revived)
+    return submit_again(settings, known, savepoint=newest_state(settings), revived=revived)
 
 
 def _is_kept(settings: Settings, known: Remembered) -> bool:
     return statement_file(settings, known.job_id).is_file() and Path(known.kernel).is_file()
 
 
-def submit_again(settings: Settings, known: Remembered, *, savepoint: str | None) -> Deployment:
+def submit_again(
+    settings: Settings,
+    known: Remembered,
+    *,
+    savepoint: str | None,
+    revived: tuple[float, ...] = (),
+) -> Deployment:
     """Submit what ``known`` was: statement, kernel and settings, whatever has changed since."""
     flink = dataclasses.replace(
         settings.flink,
@@ -203,6 +215,8 @@ def submit_again(settings: Settings, known: Remembered, *, savepoint: str | None
         savepoint=None,
         has_run=False,
         is_stopped=False,
+        revived=revived,
+        given_up="",
     )
     statement = statement_file(settings, known.job_id)
     own = dataclasses.replace(settings, flink=flink)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.job_figures import JobFigures
+from pipelines.job_memory import remembered
 from pipelines.kafka import read_group_offsets, read_offsets
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class JobFacts:
     restarts: int | None
     """Each has aborted the open transactions; what they held is decided again."""
     last_failure: str | None
+    given_up: str | None
+    """Why no program starts it again; None: it runs, or one would."""
     url: str
 
     @property
@@ -54,6 +57,7 @@ class JobFacts:
             **asdict(self.figures),
             "restarts": self.restarts,
             "last_failure": self.last_failure,
+            "given_up": self.given_up,
             "url": self.url,
         }
 
@@ -83,8 +87,15 @@ def read_facts(
         figures=reader.read(job.job_id) if job.is_active else JobFigures(),
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         last_failure=rest.root_cause(job.job_id),
+        given_up=None if job.is_active else read_given_up(settings),
         url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
     )
+
+
+def read_given_up(settings: Settings) -> str | None:
+    """Why no program starts the last deployment again; None: one may."""
+    known = remembered(settings)
+    return None if known is None else known.given_up or None
 
 
 def _lag(settings: Settings) -> int:

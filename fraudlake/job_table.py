@@ -74,6 +74,8 @@ def render_job(look: Look, before: Look | None) -> Table:
     add("restores", f"{checkpoints.restored:,}")
     if facts.last_failure is not None:
         add("last failure", facts.last_failure[:60])
+    if facts.given_up is not None:
+        table.caption = f"[red]given up: {facts.given_up}[/]\n{facts.url}"
     return table
 
 

@@ -1,7 +1,8 @@
 """The keeper: starts the job again when the cluster has lost it.
 
 Flink itself restarts a job whose tasks fail. A JobManager that dies takes its jobs along: it comes
-back empty, and the job is handed to it again from the newest whole checkpoint.
+back empty, and the job is handed to it again from the newest whole checkpoint. A job that is lost
+again and again is given up (``fraudlake.revival``), until a person starts it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from fraudlake.deployment import Deployment, restore_held
+from fraudlake.revival import revive_held
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
 from pipelines.job_memory import hold_job, remembered
@@ -17,6 +18,7 @@ from pipelines.job_memory import hold_job, remembered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fraudlake.deployment import Deployment
     from pipelines.settings import Settings
 
 POLL_SECONDS = 3.0
@@ -38,7 +40,8 @@ def keep_job(
 ) -> None:
     """Look after the job until the process is ended; one line for each attempt.
 
-    Attempts that follow each other wait longer and longer, up to a minute.
+    Attempts that follow each other wait longer and longer, up to a minute, and end with a line
+    that says so when too many were in vain.
     """
     attempts, tried_at = 0, clock()
     while True:
@@ -58,10 +61,13 @@ def keep_job(
         attempts, tried_at = min(attempts + 1, 8), clock()
 
 
-def restore_if_lost(settings: Settings) -> Deployment | None:
+def restore_if_lost(
+    settings: Settings, *, start: Callable[[Settings], Deployment] = revive_held
+) -> Deployment | None:
     """Submit the last deployment again if it ought to run and does not; else None.
 
-    ClusterAway: Flink does not answer. Any other FraudlakeError: the attempt failed.
+    ClusterAway: Flink does not answer. Any other FraudlakeError: the attempt failed, or was the
+    one too many. Who kills servers on purpose hands in a ``start`` without a budget.
     """
     try:
         if not _is_lost(settings):
@@ -70,16 +76,16 @@ def restore_if_lost(settings: Settings) -> Deployment | None:
         raise ClusterAway(str(error)) from error
     with hold_job(settings):
         # Whoever held it before may have started or stopped the job.
-        return restore_held(settings) if _is_lost(settings) else None
+        return start(settings) if _is_lost(settings) else None
 
 
 def _is_lost(settings: Settings) -> bool:
-    """Whether a deployed job is gone without anyone having wanted that.
+    """Whether a deployed job is gone without anyone having wanted that, and is not given up.
 
     Cancelled, be it on Flink's own page, or finished: a person wanted that.
     """
     known = remembered(settings)
-    if known is None or known.is_stopped:
+    if known is None or known.is_stopped or known.given_up != "":
         return False
     jobs = FlinkRest(settings.flink.rest_url).jobs(settings.flink.job_name)
     ended = {job.job_id for job in jobs if job.state in WANTED_ENDS}

@@ -6,7 +6,7 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from fraudlake.deployment import stop_job, submit_job
+from fraudlake.deployment import restore_held, stop_job, submit_job
 from fraudlake.keeper import restore_if_lost
 from fraudlake.stack.flink import taskmanager_names
 from fraudlake.stack.home import Home
@@ -39,7 +39,7 @@ class LocalOperator:
         return stop_job(settings)
 
     def restore(self, settings: Settings) -> bool:
-        return restore_if_lost(settings) is not None
+        return restore_if_lost(settings, start=restore_held) is not None
 
     def pid(self, victim: Victim) -> int | None:
         state = self._supervisor.states().get(self._programs[victim])

@@ -105,8 +105,8 @@ class Stream:
         return ask("job", "deploy", *named, "--json", log=log, may_find_fault=True)
 
     def restore(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        """Start the last deployment again as it was, unless it runs."""
-        return ask("job", "restore", "--json", log=log)
+        """Start the last deployment again as it was, unless it runs or was given up."""
+        return ask("job", "restore", "--unattended", "--json", log=log)
 
     def stages(self) -> Sequence[Stage]:
         """What a job of the rules in force computes; nothing where none were published."""

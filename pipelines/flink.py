@@ -61,6 +61,16 @@ class Checkpoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One time that tasks of a job failed, and Flink started them anew or gave the job up."""
+
+    at_ms: int
+    """On Flink's clock."""
+    cause: str
+    """The first line of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
     """What the cluster has to offer."""
 
@@ -167,10 +177,17 @@ class FlinkRest:
         newest = max(found, key=lambda item: int(item["id"]), default=None)
         return None if newest is None else str(newest["external_path"])
 
+    def failures(self, job_id: str) -> list[Failure]:
+        """The newest failures, the newest first; of older ones than the last 16 Flink forgets."""
+        history = self._get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
+        return [
+            Failure(at_ms=item["timestamp"], cause=item["stacktrace"].splitlines()[0])
+            for item in history
+        ]
+
     def root_cause(self, job_id: str) -> str | None:
         """The first line of the newest failure, if any."""
-        history = self._get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
-        return history[0]["stacktrace"].splitlines()[0] if history else None
+        return next((failure.cause for failure in self.failures(job_id)), None)
 
     def are_tasks_running(self, job_id: str) -> bool:
         """True when every task of the job runs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipelines.errors import JobError
@@ -53,6 +53,10 @@ class Remembered:
     """Jobs deployed before, the oldest first, and the savepoint each was stopped with, if any."""
     is_stopped: bool = False
     """Whether a person wanted it stopped: then nobody but a person starts it again."""
+    revived: tuple[float, ...] = ()
+    """When a program started it again of late, in seconds since 1970; a person begins anew."""
+    given_up: str = ""
+    """Why no program starts it again (``fraudlake.revival``); empty: one may."""
 
 
 def remembered(settings: Settings) -> Remembered | None:
@@ -61,7 +65,8 @@ def remembered(settings: Settings) -> Remembered | None:
     if not path.is_file():
         return None
     try:
-        return Remembered(**json.loads(path.read_text(encoding="utf-8")))
+        found = Remembered(**json.loads(path.read_text(encoding="utf-8")))
+        return replace(found, revived=tuple(found.revived))
     except (ValueError, TypeError) as error:
         msg = (
             f"{path} does not say where the job's state lies: {error}. Delete it, and submit with "

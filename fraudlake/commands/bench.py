@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fraudlake.commands.bench_alerts import alerts
+from fraudlake.commands.bench_dagster import dagster
 from fraudlake.commands.bench_faults import faults
 from fraudlake.commands.bench_lake import lake
 from fraudlake.commands.bench_latency import latency
@@ -40,6 +41,7 @@ def register(app: typer.Typer) -> None:
     bench.command()(faults)
     bench.command()(lake)
     bench.command()(alerts)
+    bench.command()(dagster)
     app.add_typer(bench)
 
 

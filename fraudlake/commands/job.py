@@ -89,7 +89,13 @@ def submit(
 
 
 @job.command()
-def restore(as_json: AsJson = False) -> None:
+def restore(
+    unattended: Annotated[
+        bool,
+        typer.Option("--unattended", help="Count it as an attempt of the keeper's, and end there."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Start a lost or cancelled job again, as it was deployed last, from its newest state.
 
     Rules or code that changed since wait for a deploy. Does nothing if it runs; one that
@@ -98,10 +104,11 @@ def restore(as_json: AsJson = False) -> None:
     from rich.console import Console
 
     from fraudlake.deployment import restore_job
+    from fraudlake.revival import revive_held
     from pipelines.settings import Settings
 
     with Console(stderr=True).status("starting the job as it was"):
-        deployed = restore_job(Settings.from_env())
+        deployed = restore_job(Settings.from_env(), start=revive_held if unattended else None)
     if deployed is None:
         typer.echo(json.dumps({"state": "already runs"}) if as_json else "the job runs already")
     elif as_json:
@@ -116,7 +123,8 @@ def keep() -> None:
     """Look after the job: start it again when the cluster has lost it. Runs until it is ended.
 
     `fraudlake up` runs this beside the sinks. A job that was stopped by `fraudlake job stop` stays
-    stopped until `fraudlake job submit` or `fraudlake up`.
+    stopped until `fraudlake job submit` or `fraudlake up`; so does one that was lost again and
+    again.
     """
     from datetime import UTC, datetime
 

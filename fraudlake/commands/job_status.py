@@ -32,7 +32,7 @@ def status(
     """
     from rich.console import Console
 
-    from fraudlake.job_facts import read_facts
+    from fraudlake.job_facts import read_facts, read_given_up
     from fraudlake.job_table import Look, render_job
     from pipelines.flink import FlinkRest
     from pipelines.job_figures import FigureReader
@@ -46,7 +46,10 @@ def status(
         return
     facts = read_facts(settings, rest, FigureReader(rest), with_lag=True)
     if facts is None:
-        typer.echo(json.dumps({"state": "absent"}) if as_json else NEVER)
+        given_up = read_given_up(settings)
+        absent = {"state": "absent", "given_up": given_up}
+        words = NEVER if given_up is None else f"Flink does not know the job. Given up: {given_up}"
+        typer.echo(json.dumps(absent) if as_json else words)
         raise typer.Exit(1)
     if as_json:
         typer.echo(json.dumps(facts.as_json()))

@@ -108,6 +108,9 @@ def status(
         console.print_json(data=found.as_json())
     else:
         console.print(_status_table(found))
+        for part in found.parts:
+            if part.note != "":
+                console.print(f"{part.name}: {part.note}", soft_wrap=True, highlight=False)
         advice = _advice(found)
         if advice != "":
             console.print(advice, soft_wrap=True, highlight=False)

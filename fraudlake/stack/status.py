@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from fraudlake.job_facts import read_given_up
 from fraudlake.stack.home import Home
 from fraudlake.stack.parts import JOB, apply_endpoints, endpoint_of, local_servers
 from fraudlake.stack.processes import find_processes, memory_bytes
 from fraudlake.stack.readiness import answers, read_job
 from fraudlake.stack.supervisor import ProgramState, Supervisor
+from pipelines.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +44,8 @@ class Part:
     """Where Prometheus finds it."""
     restarts: int = 0
     last_exit: str = ""
+    note: str = ""
+    """What a person should know of it; empty: nothing."""
 
     @property
     def is_well(self) -> bool:
@@ -146,6 +150,7 @@ def _job(settings: Settings) -> Part:
     """The job lives inside Flink: no process of its own, and Flink restarts it."""
     job = read_job(settings)
     state: PartState = "down"
+    is_alive = job is not None and job.is_alive
     if job is not None and job.is_alive:
         state = "running" if job.all_tasks_run else "restarting"
     elif job is not None:
@@ -154,7 +159,17 @@ def _job(settings: Settings) -> Part:
         name=JOB,
         state=state,
         uptime_seconds=job.uptime_seconds if job is not None and job.is_alive else 0,
+        note="" if is_alive else _explain(settings),
     )
+
+
+def _explain(settings: Settings) -> str:
+    """Why nobody starts the job; a memory that cannot be read hides no other part."""
+    try:
+        given_up = read_given_up(settings)
+    except JobError as error:
+        return str(error)
+    return "" if given_up is None else f"given up: {given_up}"
 
 
 def _supervisor(supervisor: Supervisor) -> Part:

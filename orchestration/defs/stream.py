@@ -1,6 +1,6 @@
 """Group ``stream``: the Flink job, and the topics it writes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -19,11 +19,6 @@ from pipelines.features import Stage
 class Deployment(dg.Config):
     """What is to be done about the job."""
 
-    restore: bool = Field(
-        default=False,
-        description="Only start the last deployment again as it was, if it does not run; rules and "
-        "code that are newer wait. What the watch does about a job that has ended.",
-    )
     only_if_never_deployed: bool = Field(
         default=False,
         description="Only tell of a job that runs, was stopped or has ended; deploy where there "
@@ -60,8 +55,6 @@ def fraud_detection(
     context: dg.AssetExecutionContext, config: Deployment, stream: dg.ResourceParam[Stream]
 ) -> dg.MaterializeResult[None]:
     with translate_failures():
-        if config.restore:
-            return dg.MaterializeResult(metadata=_restored(stream, log=context.log.info))
         found = stream.find() if config.only_if_never_deployed else None
         if found is not None:
             return dg.MaterializeResult(metadata=_tell(found, page=stream.page_of(found.job_id)))
@@ -98,19 +91,6 @@ def _tell(found: FoundJob, *, page: str) -> dict[str, Any]:
         "job id": found.job_id,
         "rule set": found.ruleset or "not known: it was not deployed from here",
         "page": dg.MetadataValue.url(page),
-    }
-
-
-def _restored(stream: Stream, *, log: Callable[[str], object]) -> dict[str, Any]:
-    answer = stream.restore(log=log)
-    if "job_id" not in answer:
-        return {"deployed": "ran already"}
-    return {
-        "deployed": "restored",
-        "job id": answer["job_id"],
-        "rule set": answer["ruleset"],
-        "started from": answer["savepoint"] or "empty profiles",
-        "page": dg.MetadataValue.url(answer["url"]),
     }
 
 

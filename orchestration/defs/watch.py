@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orchestration.defs.repair import repair_stream
 from orchestration.failures import translate_failures
-from orchestration.keys import JOB
 from orchestration.verdicts import to_result
 from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.cursor import Cursor
@@ -15,19 +15,19 @@ from orchestration.watching.report import report
 from orchestration.watching.told import read_told
 from pipelines.errors import SettingsError
 
-REPAIR = {"ops": {JOB.to_python_identifier(): {"config": {"restore": True}}}}
 AHEAD = {"dagster/priority": "10"}
 """A repair overtakes whatever waits in the queue."""
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets(JOB),
+    job_name=repair_stream.name,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks once a minute at job, topics, index and tables, and reports what is new. A job that "
-        "has ended without `fraudlake job stop` is started again as it was: once more where that "
-        "failed, and twice within an hour at most. Each tick says in a line what it saw."
+        "has ended without `fraudlake job stop` is started again as it was, by the job "
+        "repair_stream: once more where that failed, and twice within an hour at most. Each tick "
+        "says in a line what it saw."
     ),
     tags={"domain": "fraud"},
 )
@@ -41,7 +41,7 @@ def stream_watch(
     found = report(glance, Cursor.from_json(context.cursor), read_told(context.instance))
     context.log.info(found.sentence)
     key = found.incident.repair_key
-    runs = [] if key is None else [dg.RunRequest(run_key=key, run_config=REPAIR, tags=AHEAD)]
+    runs = [] if key is None else [dg.RunRequest(run_key=key, tags=AHEAD)]
     return dg.SensorResult(
         run_requests=runs,
         skip_reason=None if runs else dg.SkipReason(found.sentence),

@@ -17,6 +17,7 @@ from orchestration.watching.judging import (
     judge_showing,
     judge_storing,
 )
+from orchestration.watching.restarts import judge_restarts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,12 @@ LOOK_CHECKS = (
         name="decides_by_active_rules",
         about="The job runs the rule set that `rules/active` has published.",
         judge=lambda seen: judge_rules(seen.notes, seen.stream),
+    ),
+    LookCheck(
+        asset=JOB,
+        name="restarts",
+        about="The job did not fail of late; what fails again and again does not mend by itself.",
+        judge=lambda seen: judge_restarts(seen.notes, seen.stream, seen.at),
     ),
     LookCheck(
         asset=topic_key("dead_letters"),

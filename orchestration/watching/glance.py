@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from pipelines.flink import Checkpoints, Job
+    from pipelines.flink import Checkpoints, Failure, Job
     from sinks.alerts.glance import IndexGlance
     from sinks.lakehouse.heads import TableHead
 
@@ -33,6 +33,10 @@ class JobNotes:
     """A command is submitting or stopping it at this moment."""
     published: str | Trouble | None
     """The version of the rule set in force; None: none was published."""
+    revived: Sequence[float] = ()
+    """When keeper or watch started it again of late, in seconds since 1970."""
+    given_up: str = ""
+    """Why no program starts it again; empty: one may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,8 @@ class StreamGlance:
     ruleset: str | None
     """The version that the job runs, as it says itself."""
     url: str
+    failures: Sequence[Failure] = ()
+    """The newest of them, the newest first."""
 
     @property
     def checkpoint_age_s(self) -> float | None:

@@ -2,7 +2,8 @@
 
 Flink restarts what fails, and the stack's keeper brings back what a dead JobManager took along.
 What is left is a job that has ended: given up by Flink, cancelled by hand, or still unknown after
-one more look.
+one more look. Keeper and watch draw on one budget (``fraudlake.revival``): where it is used up,
+nothing is asked for.
 """
 
 from __future__ import annotations
@@ -48,8 +49,10 @@ def assess(glance: Glance, cursor: Cursor) -> Incident:
     job = stream.job
     if (job is not None and job.is_active) or notes.is_stopped:
         return NONE
-    if notes.is_being_changed:
-        return Incident(sentence="a command is changing the job: looking again")
+    if notes.is_being_changed or notes.given_up != "":
+        given_up = f"the job is lost: {notes.given_up}"
+        changing = "a command is changing the job: looking again"
+        return Incident(sentence=changing if notes.is_being_changed else given_up)
     if job is None or job.job_id != notes.deployed_id:
         return _assess_absence(notes.deployed_id, glance.at.timestamp(), cursor)
     if job.state not in ENDED_STATES:

@@ -66,10 +66,10 @@ class Lookout:
             asked_index = executor.submit(look_at_index, settings, seconds=QUESTION_SECONDS)
             asked_lake = executor.submit(read_heads, settings)
             notes = _await("the notes of the job", asked_notes, deadline)
-            stream = _await("Flink", asked_stream, deadline)
-            broker = _await("Kafka", asked_broker, deadline)
-            index = _await("Elasticsearch", asked_index, deadline)
-            lake = _await("the lakehouse", asked_lake, deadline)
+            stream = _await(f"Flink at {settings.flink.rest_url}", asked_stream, deadline)
+            broker = _await(f"Kafka at {settings.kafka.bootstrap_servers}", asked_broker, deadline)
+            index = _await(f"Elasticsearch at {settings.elasticsearch.url}", asked_index, deadline)
+            lake = _await(_name_lake(settings), asked_lake, deadline)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
         return Glance(at=now, notes=notes, stream=stream, broker=broker, index=index, lake=lake)
@@ -83,6 +83,8 @@ def read_notes(settings: Settings) -> JobNotes:
         is_stopped=known is not None and known.is_stopped,
         is_being_changed=is_being_changed(settings),
         published=_read_published(settings),
+        revived=() if known is None else known.revived,
+        given_up="" if known is None else known.given_up,
     )
 
 
@@ -113,7 +115,15 @@ def look_at_stream(settings: Settings) -> StreamGlance:
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         ruleset=rest.parameters(job.job_id).get("ruleset"),
         url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+        failures=rest.failures(job.job_id),
     )
+
+
+def _name_lake(settings: Settings) -> str:
+    """Catalog and warehouse: which of the two is silent, nobody has said."""
+    lakehouse = settings.lakehouse
+    places = [place for place in (lakehouse.catalog_uri, lakehouse.warehouse) if place != ""]
+    return f"the lakehouse ({', '.join(places) or settings.stack.home / 'lakehouse'})"
 
 
 def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:

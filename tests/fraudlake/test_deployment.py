@@ -96,9 +96,9 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
         return answer
 
     monkeypatch.setattr(deployment, "_hand_over", hand_over)
-    monkeypatch.setattr(deployment, "submit_held", lambda settings: "planned anew")
+    monkeypatch.setattr(deployment, "submit_held", lambda settings, revived: ("anew", revived))
     if gone is not None:
-        assert restore_held(settings) == "planned anew"
+        assert restore_held(settings, revived=(1.0,)) == ("anew", (1.0,))
         return
     assert restore_held(settings) is answer
     [(used, draft, words)] = handed

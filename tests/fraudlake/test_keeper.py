@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake import keeper
+from fraudlake import keeper, revival
 from fraudlake.deployment import Deployment
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
-from pipelines.job_memory import Remembered, remember
+from pipelines.job_memory import Remembered, remember, remembered
 from pipelines.settings import Settings, StackSettings
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             ]
 
     monkeypatch.setattr(keeper, "FlinkRest", Rest)
-    monkeypatch.setattr(keeper, "restore_held", lambda settings: DEPLOYED)
     return listed
+
+
+def start(settings: Settings) -> Deployment:
+    return DEPLOYED
 
 
 @pytest.mark.parametrize(
@@ -64,11 +68,51 @@ def test_only_a_lost_job_is_restored(
     settings: Settings, states: dict[str, str], listed: dict[str, str], is_restored: bool
 ) -> None:
     states.update(listed)
-    assert keeper.restore_if_lost(settings) is None  # nothing was ever deployed
+    deployed = Remembered(job_id=JOB, ruleset="r@1", has_run=True)
+    assert keeper.restore_if_lost(settings, start=start) is None  # nothing was ever deployed
+    remember(settings, deployed)
+    assert (keeper.restore_if_lost(settings, start=start) == DEPLOYED) is is_restored
+    for other in ({"is_stopped": True}, {"given_up": "5 starts were in vain"}):
+        remember(settings, replace(deployed, **other))
+        assert keeper.restore_if_lost(settings, start=start) is None
+
+
+def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
+    settings: Settings, states: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was started again for ever, each minute at the latest."""
+    started: list[str] = []
+
+    def restore(settings: Settings, *, revived: tuple[float, ...]) -> Deployment:
+        found = remembered(settings)
+        assert found is not None
+        started.append(found.job_id)
+        again = replace(DEPLOYED, job_id=f"{len(started):032}")
+        remember(settings, replace(found, job_id=again.job_id, revived=revived))
+        states[again.job_id] = "FAILED"
+        return again
+
+    class Over(BaseException):
+        """The end of the test."""
+
+    slept: list[float] = []
+    said: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) > 20:
+            raise Over
+
+    monkeypatch.setattr(revival, "restore_held", restore)
     remember(settings, Remembered(job_id=JOB, ruleset="r@1", has_run=True))
-    assert (keeper.restore_if_lost(settings) == DEPLOYED) is is_restored
-    remember(settings, Remembered(job_id=JOB, ruleset="r@1", has_run=True, is_stopped=True))
-    assert keeper.restore_if_lost(settings) is None
+    states[JOB] = "FAILED"
+    with pytest.raises(Over):
+        keeper.keep_job(settings, said.append, sleep=sleep, clock=lambda: sum(slept))
+
+    assert len(started) == 5
+    assert len(said) == 6
+    assert "5 starts within 15 min were in vain" in said[-1]
+    assert "`fraudlake job restore` starts it" in said[-1]
 
 
 def test_attempts_wait_longer_and_longer_until_the_job_stays(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 from pipeline_runs import await_values, running_job, running_sinks
+from watch_daemon import Daemon, daemon_for
 
 from fraudlake.deployment import stop_job
-from orchestration.definitions import defs
-from orchestration.keys import JOB, RECONCILIATION
+from orchestration.keys import RECONCILIATION
 from pipelines.flink import FlinkRest
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_producer
@@ -35,65 +35,11 @@ FLAGGED = 3
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=2)
 
 
-class Daemon:
-    """What Dagster's daemon does with the sensor: ticks it, stores what it says, runs its runs."""
-
-    def __init__(self, instance: dg.DagsterInstance) -> None:
-        self.instance = instance
-        self.location = defs()
-        self.cursor: str | None = None
-        self.seconds = 0.0
-        self.runs: list[dg.ExecuteInProcessResult] = []
-        self.sensor = self.location.resolve_sensor_def("stream_watch")
-
-    def tick(self) -> str:
-        """One tick; its line. Runs are run before this returns."""
-        begun = time.monotonic()
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            definitions=self.location,
-            resources=dict(self.location.resources or {}),
-        )
-        found = self.sensor.evaluate_tick(context)
-        self.seconds = time.monotonic() - begun
-        self.cursor = found.cursor
-        for event in found.asset_events:
-            self.instance.report_runless_asset_event(event)
-        for request in found.run_requests or ():
-            job = self.location.resolve_implicit_global_asset_job_def()
-            self.runs.append(
-                job.execute_in_process(
-                    instance=self.instance,
-                    asset_selection=[JOB],
-                    run_config=request.run_config,
-                    raise_on_error=False,
-                )
-            )
-        return found.skip_message or ""
-
-    def outcome(self, check: str) -> str:
-        """The newest evaluation of a check of the job: its sentence, with a mark where red."""
-        key = dg.AssetCheckKey(JOB, check)
-        (record,) = self.instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
-        assert record.event is not None
-        assert record.event.dagster_event is not None
-        evaluation = record.event.dagster_event.asset_check_evaluation_data
-        return f"{'' if evaluation.passed else 'RED '}{evaluation.description}"
-
-    def commits(self) -> int:
-        """How often the table of decisions was reported as new."""
-        key = dg.AssetKey(["iceberg", "decisions"])
-        return len(self.instance.fetch_materializations(key, limit=100).records)
-
-
 @pytest.fixture
 def daemon(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     """With the settings of this test, as the daemon's processes read them."""
-    for name, value in settings.to_env().items():
-        monkeypatch.setenv(name, value)
-    with dg.instance_for_test() as instance:
-        yield Daemon(instance)
+    with daemon_for(settings, monkeypatch) as one:
+        yield one
 
 
 def send_transactions(settings: Settings) -> None:
@@ -214,8 +160,7 @@ def test_cancelled_job_is_started_again_once_and_a_stopped_one_stays_stopped(
 
         (run,) = daemon.runs
         assert run.success
-        (event,) = run.get_asset_materialization_events()
-        assert event.materialization.metadata["deployed"].value == "restored"
+        assert daemon.repairs() == ["restored"]
         running = rest.active_job(settings.flink.job_name)
         assert running is not None
         assert running.job_id != deployment.job_id

@@ -76,11 +76,6 @@ class FakeStream:
             raise self.answer
         return self.answer
 
-    def restore(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
-        self.asked.append("restore")
-        assert not isinstance(self.answer, Exception)
-        return self.answer
-
     def stages(self) -> Sequence[Stage]:
         features = load_features()
         return features.select(load_ruleset("speed", features).columns)
@@ -197,27 +192,6 @@ def test_job_that_is_right_already_is_left_alone_and_shown(instance: dg.DagsterI
 
     assert (metadata["deployed"], metadata["job id"]) == ("unchanged", "new")
     assert not {"started from", "lost", "gap, seconds"} & metadata.keys()
-
-
-def test_repair_brings_back_what_was_deployed_and_says_from_where(
-    instance: dg.DagsterInstance,
-) -> None:
-    stream = FakeStream(
-        {"job_id": "new", "ruleset": "r@1", "savepoint": "file:/c", "url": "http://p"}
-    )
-
-    metadata = metadata_of(deploy(instance, stream, restore=True))
-
-    assert stream.asked == ["restore"]
-    assert metadata == {
-        "deployed": "restored",
-        "job id": "new",
-        "rule set": "r@1",
-        "started from": "file:/c",
-        "page": "http://p",
-    }
-    again = metadata_of(deploy(instance, FakeStream({"state": "already runs"}), restore=True))
-    assert again == {"deployed": "ran already"}
 
 
 @pytest.mark.parametrize(

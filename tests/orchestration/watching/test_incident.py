@@ -31,6 +31,7 @@ KEY = "a1:1600000"  # its id, and when it ended: started at 1,000,000 ms, lived 
         (glance(stream=stream(job("RESTARTING"))), None),
         (glance(stream=stream(job("FINISHED")), notes=notes(is_stopped=True)), None),
         (glance(stream=stream(job("FAILED")), notes=notes(is_being_changed=True)), None),
+        (glance(stream=stream(job("FAILED")), notes=notes(given_up="5 starts in vain")), None),
         (glance(stream=stream(job("FAILED")), notes=notes(deployed_id=None)), None),
         (glance(stream=AWAY), None),
         (glance(stream=stream(job("FAILED")), notes=AWAY), None),
@@ -39,6 +40,16 @@ KEY = "a1:1600000"  # its id, and when it ended: started at 1,000,000 ms, lived 
 )
 def test_job_that_ended_is_repaired_and_no_other(seen: Glance, key: str | None) -> None:
     assert assess(seen, Cursor()).repair_key == key
+
+
+def test_job_that_the_keeper_has_given_up_is_left_to_a_person() -> None:
+    """Keeper and watch handed it to each other: five starts for each repair, every hour."""
+    for seen in (stream(job("FAILED")), NO_JOB):
+        found = assess(
+            glance(stream=seen, notes=notes(given_up="5 starts in vain")),
+            Cursor(absent_since=T - 600),
+        )
+        assert (found.repair_key, found.sentence) == (None, "the job is lost: 5 starts in vain")
 
 
 def test_unknown_job_is_repaired_when_it_still_is_at_the_next_look() -> None:

@@ -60,7 +60,7 @@ def test_look_at_nothing_but_dead_servers_ends_in_time_and_names_each(
     assert flink.startswith(f"no Flink cluster answers at http://{away}")
     assert kafka.startswith(f"no Kafka broker answers at {away}")
     assert index.startswith(f"Elasticsearch at http://{away} does not answer")
-    assert f"http://{away}/catalog" in lake or lake == "the lakehouse did not answer within 5 s"
+    assert f"http://{away}/catalog" in lake
     assert not isinstance(seen.notes, Trouble)
     assert seconds < LONGEST
 
@@ -68,7 +68,7 @@ def test_look_at_nothing_but_dead_servers_ends_in_time_and_names_each(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (KeyError("jobs"), "Flink could not be looked at: KeyError: 'jobs'"),
+        (KeyError("jobs"), "could not be looked at: KeyError: 'jobs'"),
         (TypeError("an answer of another kind"), "TypeError: an answer of another kind"),
         (ValueError("no JSON"), "ValueError: no JSON"),
         (OSError("disk"), "OSError: disk"),

@@ -44,7 +44,7 @@ def test_first_look_reports_everything() -> None:
         "kafka/dead_letters",
         "elasticsearch/fraud_alerts",
     ]
-    assert len(keys(found, dg.AssetCheckEvaluation)) == 8
+    assert len(keys(found, dg.AssetCheckEvaluation)) == 9
     assert found.sentence == (
         "job RUNNING, newest checkpoint 1 s old; 12 transactions wait; 988 decisions stored; "
         "9 alerts"
@@ -106,7 +106,7 @@ def test_check_is_reported_when_it_changes_and_now_and_then() -> None:
     assert changed.severity is dg.AssetCheckSeverity.WARN
 
     later = report(glance(at=NOW + 6 * MINUTE), after(first.cursor))
-    assert len(keys(later, dg.AssetCheckEvaluation)) == 8
+    assert len(keys(later, dg.AssetCheckEvaluation)) == 9
 
 
 def everything_away() -> Glance:

@@ -8,8 +8,7 @@ import dagster as dg
 import pytest
 from glances import glance, job, stream
 
-from orchestration.defs.stream import fraud_detection
-from orchestration.defs.watch import REPAIR, look_now, stream_watch
+from orchestration.defs.watch import look_now, stream_watch
 from orchestration.keys import JOB
 from pipelines.errors import SettingsError
 
@@ -63,7 +62,7 @@ def test_ended_job_is_asked_to_be_restored_once(instance: dg.DagsterInstance) ->
     assert isinstance(first, dg.SensorResult)
     (request,) = first.run_requests or []
     assert request.run_key == "a1:1600000"
-    assert request.run_config == {"ops": {"flink__fraud_detection": {"config": {"restore": True}}}}
+    assert stream_watch.job_name == "repair_stream"
     assert request.tags["dagster/priority"] == "10"  # a backfill may fill the queue
     second = tick(instance, ended, first.cursor)
     assert isinstance(second, dg.SensorResult)
@@ -102,45 +101,4 @@ def test_checks_can_be_run_by_hand_and_say_the_same(instance: dg.DagsterInstance
     assert found == {
         "running": "job a1 RUNNING for 10 min",
         "lag_in_budget": "12 transactions wait to be decided",
-    }
-
-
-class RecordingStream:
-    """Remembers that it was deployed, for a look to see."""
-
-    def __init__(self) -> None:
-        self.is_restored = False
-
-    def restore(self, *, log: object) -> dict[str, str]:
-        self.is_restored = True
-        return {"job_id": "b2", "ruleset": "r@1", "savepoint": "file:/c", "url": "http://flink"}
-
-
-class FollowingLookout:
-    """Sees the job that runs: none before it was restored."""
-
-    def __init__(self, stream: RecordingStream) -> None:
-        self.stream = stream
-
-    def look(self, now: datetime) -> Glance:
-        state = "RUNNING" if self.stream.is_restored else "CANCELED"
-        return glance(stream=stream(job(state, job_id="b2")))
-
-
-def test_repair_run_judges_the_job_that_it_has_started(instance: dg.DagsterInstance) -> None:
-    restored = RecordingStream()
-    result = dg.materialize(
-        [fraud_detection, look_now],  # type: ignore[list-item]
-        selection=dg.AssetSelection.assets(JOB),
-        instance=instance,
-        resources={"stream": restored, "lookout": FollowingLookout(restored)},
-        run_config=REPAIR,
-    )
-
-    found = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
-    assert found == {
-        "running": True,
-        "checkpoint_age": True,
-        "lag_in_budget": True,
-        "decides_by_active_rules": True,
     }
