@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.topics import INPUT_RETENTION
-from sinks.reconciliation.hour import HOUR
+from sinks.reconciliation.hour import HOUR, LATENESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -29,6 +29,11 @@ class Compared:
     at: datetime
     is_whole: bool
     """All of its checks passed."""
+
+
+def newest_closed(now: datetime) -> datetime:
+    """The beginning of the newest hour whose last outputs have had time to come."""
+    return _full_hour(now - LATENESS) - HOUR
 
 
 def choose_hours(

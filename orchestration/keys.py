@@ -10,7 +10,11 @@ INDEX = dg.AssetKey(["elasticsearch", "fraud_alerts"])
 DASHBOARDS = dg.AssetKey(["kibana", "fraud_dashboards"])
 LAKEHOUSE_SINK = dg.AssetKey(["sinks", "lakehouse"])
 ALERTS_SINK = dg.AssetKey(["sinks", "alerts"])
+RETENTION = dg.AssetKey(["elasticsearch", "retention"])
 RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
+COMPACTION = dg.AssetKey(["iceberg", "compaction"])
+EXPIRY = dg.AssetKey(["iceberg", "expiry"])
+SWEEP = dg.AssetKey(["iceberg", "sweep"])
 
 
 def topic_key(name: str) -> dg.AssetKey:

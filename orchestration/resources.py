@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.published_rules import Publication, Unpublished
     from pipelines.topics import Topic, Topics
     from sinks.alerts.differences import Difference
-    from sinks.alerts.retention import Expiry
+    from sinks.alerts.retention import Expiry, Judged
     from sinks.dashboards.publish import Comparison, Outcome
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
     from sinks.lakehouse.watch.behaviour import Behaviour
@@ -136,13 +136,18 @@ class Tables:
     Each verb answers None where there are no tables yet.
     """
 
-    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport | None:
-        """Do one task of upkeep on every table; TransientError if an upkeep is under way."""
+    def keep_up(
+        self, task: Task, *, only_look: bool, log: Callable[[str], None]
+    ) -> UpkeepReport | None:
+        """Do one task of upkeep on every table, or only say what it would do.
+
+        TransientError if an upkeep is under way.
+        """
         from sinks.lakehouse.upkeep.round import keep_up
 
         settings = Settings.from_env()
         with suppress(NoTablesError):
-            return keep_up(settings, (task,), tables=(), dry_run=False, say=log)
+            return keep_up(settings, (task,), tables=(), dry_run=only_look, say=log)
         return None
 
     def read_behaviour(self, now: datetime) -> Behaviour | None:
@@ -204,6 +209,14 @@ class AlertIndex:
         from sinks.alerts.differences import read_differences
 
         return read_differences(Settings.from_env())
+
+    def judge_months(self, today: date) -> Sequence[Judged]:
+        """The fate of each month; nothing is deleted."""
+        from sinks.alerts.retention import read_retention
+
+        settings = Settings.from_env()
+        keep = settings.elasticsearch.keep_months
+        return read_retention(settings, today=today, keep_months=keep)
 
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
         """Delete the months that are old enough and finished.

@@ -21,6 +21,7 @@ from orchestration.defs.rules import Publishing, active
 from orchestration.defs.stream import fraud_detection
 from orchestration.defs.upkeep import compaction
 from orchestration.keys import INDEX, JOB, table_key
+from orchestration.only_look import Looking
 from pipelines.errors import RulesetError
 from pipelines.features import load_features
 from pipelines.published_rules import Publication, Published
@@ -191,10 +192,10 @@ class FakeTables:
     def __init__(self) -> None:
         self.tasks: list[str] = []
 
-    def keep_up(self, task: str, *, log: Callable[[str], None]) -> UpkeepReport:
-        self.tasks.append(task)
-        log("decisions: 12 files")
-        report = UpkeepReport(tasks=("compact",), dry_run=False, partitions_rewritten=1)
+    def keep_up(self, task: str, *, only_look: bool, log: Callable[[str], None]) -> UpkeepReport:
+        self.tasks.append(f"look at {task}" if only_look else task)
+        log("decisions: 12 files would be written anew" if only_look else "decisions: 12 files")
+        report = UpkeepReport(tasks=("compact",), dry_run=only_look, partitions_rewritten=1)
         report.before, report.after = [figures(12, 5_000)], [figures(1, 4_200)]
         return report
 
@@ -215,6 +216,28 @@ def test_upkeep_shows_what_was_and_what_is(instance: dg.DagsterInstance) -> None
     assert "| decisions | files | 12 → **1** |" in shown["before and after"]
     assert "| decisions | snapshots | 9 |" in shown["before and after"]
     assert (shown["bytes saved"], shown["partitions rewritten"]) == (800, 1)
+
+
+def test_look_at_upkeep_changes_nothing_and_says_what_is_to_be_done_and_when(
+    instance: dg.DagsterInstance,
+) -> None:
+    tables = FakeTables()
+    result = dg.materialize(
+        [compaction],
+        selection=[compaction],
+        instance=instance,
+        resources={"tables": tables},
+        run_config=dg.RunConfig(ops={"iceberg__compaction": Looking(only_look=True)}),
+    )
+    [event] = result.get_asset_materialization_events()
+    shown = {name: value.value for name, value in event.materialization.metadata.items()}
+
+    assert tables.tasks == ["look at compact"]
+    assert shown == {
+        "done": "nothing, this was a look. It is done at 20 past each hour (UTC), or when it is "
+        "materialized",
+        "what is to be done": "- decisions: 12 files would be written anew",
+    }
 
 
 def test_upkeeps_wait_for_each_other() -> None:

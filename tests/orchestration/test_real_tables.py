@@ -99,5 +99,5 @@ def test_upkeep_beside_another_one_is_tried_again(home: Path) -> None:
     with (home / "lakehouse" / "upkeep.lock").open("w") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
         with pytest.raises(dg.Failure, match="is under way") as caught, translate_failures():
-            Tables().keep_up("compact", log=str)
+            Tables().keep_up("compact", only_look=False, log=str)
     assert caught.value.allow_retries
