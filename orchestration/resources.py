@@ -243,14 +243,15 @@ class Dashboards:
         """Where it is; empty: there is none."""
         return Settings.from_env().kibana.url
 
-    def apply(self) -> Sequence[Outcome]:
-        """Put them there; what became of each."""
+    def apply(self, *, only_missing: bool) -> Sequence[Outcome]:
+        """Put them there, or those that are missing; what became of each."""
         from sinks.dashboards.catalog import artifacts
         from sinks.dashboards.kibana import Kibana
         from sinks.dashboards.publish import apply
 
         settings = Settings.from_env()
-        return list(apply(Kibana(settings.kibana), artifacts(settings)))
+        kibana = Kibana(settings.kibana)
+        return list(apply(kibana, artifacts(settings), only_missing=only_missing))
 
     def compare(self) -> Sequence[Comparison] | None:
         """Each of them beside what Kibana has; None: there is no Kibana."""

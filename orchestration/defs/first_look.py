@@ -19,6 +19,7 @@ from orchestration.hours_due import newest_closed
 from orchestration.keys import (
     ALERTS_SINK,
     COMPACTION,
+    DASHBOARDS,
     EXPIRY,
     JOB,
     LAKEHOUSE_SINK,
@@ -43,6 +44,7 @@ CAREFUL: Mapping[dg.AssetKey, Mapping[str, bool]] = {
     RULES: {"only_if_never_published": True},
     LAKEHOUSE_SINK: {"unless_stopped": True},
     ALERTS_SINK: {"unless_stopped": True},
+    DASHBOARDS: {"only_missing": True},
     COMPACTION: {"only_look": True},
     EXPIRY: {"only_look": True},
     SWEEP: {"only_look": True},

@@ -45,7 +45,8 @@ class FakeDashboards:
     def url(self) -> str:
         return self._url
 
-    def apply(self) -> Sequence[Outcome]:
+    def apply(self, *, only_missing: bool) -> Sequence[Outcome]:
+        assert not only_missing
         if self._fault is not None:
             raise SinkError(self._fault)
         self.applied += 1
