@@ -37,9 +37,9 @@ def find_unmaterialized(
 def find_unjudged(
     repository: dg.RepositoryDefinition, instance: dg.DagsterInstance
 ) -> list[dg.AssetCheckKey]:
-    """The checks that were never judged, in order; those with partitions come with their asset."""
+    """The checks that were never judged, in order; those that an asset judges come with it."""
     graph = repository.asset_graph
-    keys = [key for key in graph.asset_check_keys if graph.get(key).partitions_def is None]
+    keys = [key for key in graph.asset_check_keys if not graph.assets_def_for_key(key).keys]
     newest = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
     judged = {key for key, record in newest.items() if record.status.value in _JUDGED}
     return sorted(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from orchestration.defs.reconciliation import HOURS
-from orchestration.hours_due import newest_closed
+from orchestration.hours_due import name_hour, newest_closed
 from orchestration.keys import (
     ALERTS_SINK,
     COMPACTION,
@@ -84,6 +84,7 @@ def first_look(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
             return dg.SensorResult(
                 run_requests=[one.with_replaced_attrs(tags=tags) for one in wanted.requests],
                 cursor=_write_tried(tried),
+                dynamic_partitions_requests=wanted.partitions,
             )
         given_up += wanted.missing
     if given_up:
@@ -100,6 +101,8 @@ class Wanted:
 
     missing: tuple[str, ...]
     requests: tuple[dg.RunRequest, ...]
+    partitions: tuple[dg.AddDynamicPartitionsRequest, ...] = ()
+    """That are to be there before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,17 +138,18 @@ def _want_judgements(repository: dg.RepositoryDefinition, instance: dg.DagsterIn
     """One run of the checks that were never judged, and one of the newest hour if none was."""
     checks = find_unjudged(repository, instance)
     missing = [key.to_user_string() for key in checks]
-    requests = []
+    requests, partitions = [], []
     if checks:
         requests.append(dg.RunRequest(run_key=None, asset_selection=[], asset_check_keys=checks))
     is_known = repository.asset_graph.has(RECONCILIATION)
     if is_known and not instance.get_materialized_partitions(RECONCILIATION):
         missing.append(RECONCILIATION.to_user_string())
-        hour = newest_closed(datetime.now(UTC)).strftime(HOURS.fmt)
+        hour = name_hour(newest_closed(datetime.now(UTC)))
+        partitions.append(HOURS.build_add_request([hour]))
         requests.append(
             dg.RunRequest(run_key=None, partition_key=hour, asset_selection=[RECONCILIATION])
         )
-    return Wanted(missing=tuple(missing), requests=tuple(requests))
+    return Wanted(missing=tuple(missing), requests=tuple(requests), partitions=tuple(partitions))
 
 
 def _is_under_way(instance: dg.DagsterInstance) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from test_reconciling import hour
 
 from orchestration.defs.first_look import ATTEMPTS, TAG, first_look
-from orchestration.defs.reconciliation import hours
+from orchestration.defs.reconciliation import HOURS, hours
 from orchestration.hours_due import newest_closed
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ def requested(result: dg.SensorResult | dg.SkipReason) -> list[str]:
 
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> None:
     """As the daemon would."""
+    if request.partition_key is not None:
+        instance.add_dynamic_partitions(str(HOURS.name), [request.partition_key])
     run = LOCATION.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=set(request.asset_selection or ()),
         asset_check_selection=None
@@ -115,7 +117,11 @@ def test_then_checks_that_no_run_judged_and_the_newest_closed_hour(
     (first,) = requests_of(tick(instance))
     launch(instance, first)
 
-    checks, newest = requests_of(tick(instance))
+    second = tick(instance)
+    checks, newest = requests_of(second)
+    assert isinstance(second, dg.SensorResult)
+    [offered] = second.dynamic_partitions_requests or ()
+    assert offered.partition_keys == [newest.partition_key]
     assert (checks.asset_selection, checks.asset_check_keys) == ([], [DRIFT])
     assert newest.asset_selection == [hours.key]
     begin = datetime.strptime(str(newest.partition_key), "%Y-%m-%d-%H:%M").replace(tzinfo=UTC)
