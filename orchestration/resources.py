@@ -47,7 +47,7 @@ class FoundJob:
 
     job_id: str
     ruleset: str
-    """Empty: it is not remembered here how the job was made."""
+    """Empty: it is not known how the job was made."""
     state: Literal["runs", "is stopped", "has ended"]
 
 
@@ -79,10 +79,11 @@ class Stream:
         """The job that runs, or was deployed here last; None: none ever ran."""
         settings = Settings.from_env()
         known = remembered(settings)
-        active = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        rest = FlinkRest(settings.flink.rest_url)
+        active = rest.active_job(settings.flink.job_name)
         if active is not None:
-            is_known = known is not None and known.job_id == active.job_id
-            ruleset = known.ruleset if known is not None and is_known else ""
+            # The job says it itself: what is remembered here is written down a moment later.
+            ruleset = rest.parameters(active.job_id).get("ruleset", "")
             return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs")
         # A first deployment that failed is remembered, too.
         if known is None or not (known.has_run or known.is_stopped or known.superseded):

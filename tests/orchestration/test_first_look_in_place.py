@@ -38,11 +38,15 @@ class Cluster:
 
     def __init__(self) -> None:
         self.state: str | None = None
+        self.ruleset = ""
+        """As the job says it itself, if it does."""
         cluster = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = json.dumps({"jobs": cluster.jobs()}).encode()
+                is_config = self.path.endswith(f"/{JOB_ID}/config")
+                answer = cluster.config() if is_config else {"jobs": cluster.jobs()}
+                body = json.dumps(answer).encode()
                 head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
                 self.wfile.write(head.encode() + body)
                 self.close_connection = True
@@ -52,6 +56,10 @@ class Cluster:
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def config(self) -> Mapping[str, Any]:
+        said = {"ruleset": self.ruleset} if self.ruleset else {}
+        return {"execution-config": {"user-config": said}}
 
     def jobs(self) -> Sequence[Mapping[str, Any]]:
         if self.state is None:
@@ -152,7 +160,7 @@ def test_edited_rule_file_is_neither_published_nor_deployed(
     mine.write_text(text)
     before = read_ruleset(mine, load_features())
     deployed(before.version, name=str(mine))
-    cluster.state = "RUNNING"
+    cluster.state, cluster.ruleset = "RUNNING", before.version
     edited = text.replace(f"block_at = {before.block_at}", "block_at = 0.97")
     assert edited != text
     mine.write_text(edited)
@@ -173,6 +181,13 @@ def test_edited_rule_file_is_neither_published_nor_deployed(
     seen = look(stream)
     assert seen["the rules"]["rule set"] == before.version
     assert "is what it was" in seen["the rules"]["changes"]
+
+
+def test_job_that_is_being_submitted_beside_says_its_rules_itself(cluster: Cluster) -> None:
+    """`make ui` starts both at once, and the page said that the rules were not known."""
+    deployed("", name="speed", has_run=False)
+    cluster.state, cluster.ruleset = "RUNNING", "speed@0123"
+    assert look(WatchedStream())["the job"]["rule set"] == "speed@0123"
 
 
 def test_job_that_runs_and_was_deployed_from_elsewhere_is_left_alone(cluster: Cluster) -> None:
