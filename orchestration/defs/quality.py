@@ -96,18 +96,19 @@ def quality(
 
 def _tell(found: "Behaviour") -> dict[str, str | int | dg.MarkdownMetadataValue]:
     """The two stretches beside each other, in the words of the asset's page."""
-    names = sorted({*found.recent.bands, *found.reference.bands})
-    rows = [
-        f"| {name} | {found.reference.bands.get(name, 0):,} | {found.recent.bands.get(name, 0):,} |"
-        for name in names
-    ]
-    head = ["| band | seven days before | last day |", "| --- | ---: | ---: |"]
-    return {
+    told: dict[str, str | int | dg.MarkdownMetadataValue] = {
         "rule set": found.ruleset or "none: nothing was decided in eight days",
         "decisions of the last day": found.recent.decisions,
         "decisions of the seven days before": found.reference.decisions,
-        "bands": dg.MetadataValue.md("\n".join([*head, *rows])),
     }
+    rows = [
+        f"| {name} | {found.reference.bands.get(name, 0):,} | {found.recent.bands.get(name, 0):,} |"
+        for name in sorted({*found.recent.bands, *found.reference.bands})
+    ]
+    if rows:
+        head = ["| band | seven days before | last day |", "| --- | ---: | ---: |"]
+        told["bands"] = dg.MetadataValue.md("\n".join([*head, *rows]))
+    return told
 
 
 @dg.asset_check(

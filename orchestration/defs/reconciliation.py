@@ -93,7 +93,7 @@ def hours(
 
 
 @dg.schedule(
-    name="hourly_reconciliation",
+    name="reconciliation_hourly",
     target=hours,
     # A quarter past: ten minutes of lateness, and a little more. Also when nothing arrived.
     cron_schedule="15 * * * *",

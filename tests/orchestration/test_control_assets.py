@@ -296,7 +296,7 @@ def test_hour_is_compared_a_quarter_after_it_has_closed_and_none_stands_there_be
             scheduled_execution_time=TODAY.replace(hour=12, minute=15),
             repository_def=location.get_repository_def(),
         )
-        found = location.resolve_schedule_def("hourly_reconciliation").evaluate_tick(context)
+        found = location.resolve_schedule_def("reconciliation_hourly").evaluate_tick(context)
         offered = instance.get_dynamic_partitions(str(HOURS.name))
     [request] = found.run_requests or ()
 
