@@ -11,7 +11,12 @@ DASHBOARDS = dg.AssetKey(["kibana", "fraud_dashboards"])
 LAKEHOUSE_SINK = dg.AssetKey(["sinks", "lakehouse"])
 ALERTS_SINK = dg.AssetKey(["sinks", "alerts"])
 RULESETS_TABLE = dg.AssetKey(["iceberg", "rulesets"])
+RETENTION = dg.AssetKey(["elasticsearch", "retention"])
 RECONCILIATION = dg.AssetKey(["reconciliation", "hours"])
+QUALITY = dg.AssetKey(["iceberg", "quality"])
+COMPACTION = dg.AssetKey(["iceberg", "compaction"])
+EXPIRY = dg.AssetKey(["iceberg", "expiry"])
+SWEEP = dg.AssetKey(["iceberg", "sweep"])
 
 
 def topic_key(name: str) -> dg.AssetKey:

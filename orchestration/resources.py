@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pipelines.published_rules import Publication, Unpublished
     from pipelines.topics import Topic, Topics
     from sinks.alerts.differences import Difference
-    from sinks.alerts.retention import Expiry
+    from sinks.alerts.retention import Expiry, Judged
     from sinks.dashboards.publish import Comparison, Outcome
     from sinks.lakehouse.rulesets import Recorded
     from sinks.lakehouse.upkeep.round import Task, UpkeepReport
@@ -48,7 +48,7 @@ class FoundJob:
 
     job_id: str
     ruleset: str
-    """Empty: it is not remembered here how the job was made."""
+    """Empty: it is not known how the job was made."""
     state: Literal["runs", "is stopped", "has ended"]
 
 
@@ -80,10 +80,11 @@ class Stream:
         """The job that runs, or was deployed here last; None: none ever ran."""
         settings = Settings.from_env()
         known = remembered(settings)
-        active = FlinkRest(settings.flink.rest_url).active_job(settings.flink.job_name)
+        rest = FlinkRest(settings.flink.rest_url)
+        active = rest.active_job(settings.flink.job_name)
         if active is not None:
-            is_known = known is not None and known.job_id == active.job_id
-            ruleset = known.ruleset if known is not None and is_known else ""
+            # The job says it itself: what is remembered here is written down a moment later.
+            ruleset = rest.parameters(active.job_id).get("ruleset", "")
             return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs")
         # A first deployment that failed is remembered, too.
         if known is None or not (known.has_run or known.is_stopped or known.superseded):
@@ -143,13 +144,18 @@ class Tables:
     Each verb answers None where there are no tables yet.
     """
 
-    def keep_up(self, task: Task, *, log: Callable[[str], None]) -> UpkeepReport | None:
-        """Do one task of upkeep on every table; TransientError if an upkeep is under way."""
+    def keep_up(
+        self, task: Task, *, only_look: bool, log: Callable[[str], None]
+    ) -> UpkeepReport | None:
+        """Do one task of upkeep on every table, or only say what it would do.
+
+        TransientError if an upkeep is under way.
+        """
         from sinks.lakehouse.upkeep.round import keep_up
 
         settings = Settings.from_env()
         with suppress(NoTablesError):
-            return keep_up(settings, (task,), tables=(), dry_run=False, say=log)
+            return keep_up(settings, (task,), tables=(), dry_run=only_look, say=log)
         return None
 
     def read_behaviour(self, now: datetime) -> Behaviour | None:
@@ -212,6 +218,14 @@ class AlertIndex:
 
         return read_differences(Settings.from_env())
 
+    def judge_months(self, today: date) -> Sequence[Judged]:
+        """The fate of each month; nothing is deleted."""
+        from sinks.alerts.retention import read_retention
+
+        settings = Settings.from_env()
+        keep = settings.elasticsearch.keep_months
+        return read_retention(settings, today=today, keep_months=keep)
+
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
         """Delete the months that are old enough and finished.
 
@@ -237,14 +251,15 @@ class Dashboards:
         """Where it is; empty: there is none."""
         return Settings.from_env().kibana.url
 
-    def apply(self) -> Sequence[Outcome]:
-        """Put them there; what became of each."""
+    def apply(self, *, only_missing: bool) -> Sequence[Outcome]:
+        """Put them there, or those that are missing; what became of each."""
         from sinks.dashboards.catalog import artifacts
         from sinks.dashboards.kibana import Kibana
         from sinks.dashboards.publish import apply
 
         settings = Settings.from_env()
-        return list(apply(Kibana(settings.kibana), artifacts(settings)))
+        kibana = Kibana(settings.kibana)
+        return list(apply(kibana, artifacts(settings), only_missing=only_missing))
 
     def compare(self) -> Sequence[Comparison] | None:
         """Each of them beside what Kibana has; None: there is no Kibana."""

@@ -1,6 +1,7 @@
 """Group ``alerts``: Kibana's dashboards and alerting rules, as the code says they are."""
 
 import dagster as dg
+from pydantic import Field
 
 from orchestration.defs.alerts import fraud_alerts
 from orchestration.failures import PATIENCE, translate_failures
@@ -9,6 +10,16 @@ from orchestration.owners import INVESTIGATION
 from orchestration.quality import judge_dashboards
 from orchestration.resources import Dashboards
 from orchestration.verdicts import to_result
+
+
+class Publishing(dg.Config):
+    """Which of them to publish."""
+
+    only_missing: bool = Field(
+        default=False,
+        description="Leave alone what is there already, whoever has changed it. What the sensor "
+        "first_look asks for.",
+    )
 
 
 @dg.asset(
@@ -30,10 +41,12 @@ from orchestration.verdicts import to_result
     },
     retry_policy=PATIENCE,
 )
-def fraud_dashboards(dashboards: dg.ResourceParam[Dashboards]) -> dg.MaterializeResult[None]:
+def fraud_dashboards(
+    config: Publishing, dashboards: dg.ResourceParam[Dashboards]
+) -> dg.MaterializeResult[None]:
     with translate_failures():
         url = dashboards.url()
-        done = [] if url == "" else dashboards.apply()
+        done = [] if url == "" else dashboards.apply(only_missing=config.only_missing)
     if url == "":
         return dg.MaterializeResult(
             metadata={

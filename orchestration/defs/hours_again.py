@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from orchestration.defs.reconciliation import HOURS, hours
-from orchestration.hours_due import Compared, choose_hours
+from orchestration.hours_due import (
+    Compared,
+    begin_of_hours,
+    choose_hours,
+    name_hour,
+    read_hour,
+)
 from orchestration.keys import RECONCILIATION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Set
 
 TAG = "fraudlake/hours_again"
 _UNFINISHED = [
@@ -40,24 +46,41 @@ _MOST_EVALUATIONS = 2_000
 def hours_again(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     if _is_under_way(context.instance):
         return dg.SkipReason("hours are being compared at this moment")
+    now = datetime.now(UTC)
     names = context.instance.get_materialized_partitions(RECONCILIATION)
-    known = {_begin(name) for name in names}
-    due = choose_hours(known, _read_outcomes(context.instance), now=datetime.now(UTC))
-    if not due:
-        return dg.SkipReason("no hour was missed, and none is due again")
+    known = {read_hour(name) for name in names}
+    due = choose_hours(known, _read_outcomes(context.instance), now=now)
     if _has_failed(context.instance):
         due = due[-1:]  # a server may be away still: one run finds out, not one for each hour
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 run_key=None,  # the instance remembers what was compared
-                partition_key=begin.strftime(HOURS.fmt),
+                partition_key=name_hour(begin),
                 asset_selection=[RECONCILIATION],
                 tags={TAG: "true"},
             )
             for begin in due
-        ]
+        ],
+        skip_reason=None if due else "no hour was missed, and none is due again",
+        dynamic_partitions_requests=_offer(context.instance, known | set(due), now=now),
     )
+
+
+def _offer(
+    instance: dg.DagsterInstance, wanted: Set[datetime], *, now: datetime
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest]:
+    """Show these and no old ones; also those of a release that had all hours by the clock."""
+    shown = set(instance.get_dynamic_partitions(str(HOURS.name)))
+    first = name_hour(begin_of_hours(now))  # names are in the order of time
+    new = sorted({name_hour(hour) for hour in wanted} - shown)
+    old = sorted(name for name in shown if name < first)
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if offered := [name for name in new if name >= first]:
+        requests.append(HOURS.build_add_request(offered))
+    if old:
+        requests.append(HOURS.build_delete_request(old))
+    return requests
 
 
 def _is_under_way(instance: dg.DagsterInstance) -> bool:
@@ -96,9 +119,5 @@ def _read_newest(instance: dg.DagsterInstance, key: dg.AssetCheckKey) -> dict[da
         if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             at = datetime.fromtimestamp(record.event.timestamp, UTC)
             is_whole = event.asset_check_evaluation_data.passed
-            newest.setdefault(_begin(record.partition), Compared(at=at, is_whole=is_whole))
+            newest.setdefault(read_hour(record.partition), Compared(at=at, is_whole=is_whole))
     return newest
-
-
-def _begin(partition: str) -> datetime:
-    return datetime.strptime(partition, HOURS.fmt).replace(tzinfo=UTC)

@@ -1,12 +1,14 @@
 """Reconciliation, hour by hour: what came in, was decided, stored and shown, exactly once.
 
 An asset of its own, because tables and index have no partitions, and an hour that was missed is to
-be filled in like data. Its checks have the same partitions, named by themselves: they do not have
-them from their asset, and without them a green hour would hide the red one before it.
+be filled in like data. Its hours are named when they are to be compared, not by the clock: one that
+has closed and is not due yet would stand there as missing. Its checks have the same partitions,
+named by themselves: they do not have them from their asset, and without them a green hour would
+hide the red one before it.
 """
 
 import warnings
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,28 +16,14 @@ from orchestration.defs.alerts import fraud_alerts
 from orchestration.defs.ingest import transactions
 from orchestration.defs.lakehouse import dead_letters_table, decisions_table
 from orchestration.failures import PATIENCE, translate_failures
+from orchestration.hours_due import name_hour, newest_closed, read_hour
 from orchestration.keys import RECONCILIATION
 from orchestration.owners import DATA_PLATFORM
 from orchestration.reconciling import judge_alerted_hour, judge_stored_hour
 from orchestration.resources import Audit
 from orchestration.verdicts import to_result
 
-
-def begin_of_hours(now: datetime) -> datetime:
-    """The month before this one: Kafka holds seven days, and what was red stays to be seen longer.
-
-    As of when the code is loaded, so that not every hour since the first release is missing.
-    """
-    this_month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (this_month - timedelta(days=1)).replace(day=1)
-
-
-HOURS = dg.HourlyPartitionsDefinition(start_date=begin_of_hours(datetime.now(UTC)), timezone="UTC")
-# A quarter past: ten minutes of lateness, and a little more. Also when nothing arrived.
-CLOSED_HOUR = (
-    dg.AutomationCondition.cron_tick_passed("15 * * * *", cron_timezone="UTC")
-    & dg.AutomationCondition.in_latest_time_window()
-).with_label("an hour has closed")
+HOURS = dg.DynamicPartitionsDefinition(name="reconciled_hours")
 
 with warnings.catch_warnings():
     # Checks with partitions are a preview of Dagster's: a test sees to it that they keep hours
@@ -63,7 +51,6 @@ with warnings.catch_warnings():
     key=RECONCILIATION,
     deps=[transactions, decisions_table, dead_letters_table, fraud_alerts],
     partitions_def=HOURS,
-    automation_condition=CLOSED_HOUR,
     group_name="lakehouse",
     kinds={"kafka", "iceberg", "elasticsearch"},
     owners=[DATA_PLATFORM],
@@ -71,7 +58,8 @@ with warnings.catch_warnings():
         "One hour of transactions, counted in every system against the step before.\n\n"
         "Materialize an hour, or backfill many, to compare it: its two checks say what is missing, "
         "there twice or there without a cause, name the first twenty, and give the query that "
-        "shows them. The hour that has just closed is compared a quarter of an hour later.\n\n"
+        "shows them. The hour that has just closed is compared a quarter of an hour later; an "
+        "older one can be added where the hours are chosen, written as 2026-03-01-14:00 (UTC).\n\n"
         "When a check is red: what waits for the job or the sink comes by itself, and the hour is "
         "compared again. What stays missing is lost to that system; `fraudlake reconcile` "
         "looks at everything that Kafka still holds."
@@ -84,8 +72,8 @@ with warnings.catch_warnings():
 def hours(
     context: dg.AssetExecutionContext, audit: dg.ResourceParam[Audit]
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster knows but the bare class
-    begin: datetime = context.partition_time_window.start.astimezone(UTC)
     with translate_failures():
+        begin = read_hour(context.partition_key)
         found = audit.gather_hour(begin, log=context.log.debug)
     now = datetime.now(UTC)
     verdicts = {
@@ -104,9 +92,16 @@ def hours(
     )
 
 
-hourly = dg.AutomationConditionSensorDefinition(
-    name="hourly_reconciliation",
-    target=dg.AssetSelection.assets(RECONCILIATION),
-    default_status=dg.DefaultSensorStatus.RUNNING,
+@dg.schedule(
+    name="reconciliation_hourly",
+    target=hours,
+    # A quarter past: ten minutes of lateness, and a little more. Also when nothing arrived.
+    cron_schedule="15 * * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Compares each hour a quarter of an hour after it has closed.",
 )
+def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    name = name_hour(newest_closed(context.scheduled_execution_time))
+    context.instance.add_dynamic_partitions(str(HOURS.name), [name])
+    return dg.RunRequest(run_key=name, partition_key=name)

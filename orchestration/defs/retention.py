@@ -1,17 +1,24 @@
 """Group ``alerts``: old months of alerts go, whole."""
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from orchestration.defs.alerts import fraud_alerts
 from orchestration.failures import PATIENCE, translate_failures
+from orchestration.keys import RETENTION
+from orchestration.only_look import Looking
 from orchestration.owners import INVESTIGATION
 from orchestration.resources import AlertIndex
 
+if TYPE_CHECKING:
+    from sinks.alerts.retention import Judged  # with its client it takes half a second
+
 
 @dg.asset(
-    key=dg.AssetKey(["elasticsearch", "retention"]),
+    key=RETENTION,
     deps=[fraud_alerts],
     group_name="alerts",
     kinds={"elasticsearch", "python"},
@@ -30,23 +37,40 @@ from orchestration.resources import AlertIndex
     retry_policy=PATIENCE,
 )
 def retention(
-    context: dg.AssetExecutionContext, alert_index: dg.ResourceParam[AlertIndex]
+    context: dg.AssetExecutionContext, config: Looking, alert_index: dg.ResourceParam[AlertIndex]
 ) -> dg.MaterializeResult[None]:
+    today = datetime.now(UTC).date()
     with translate_failures():
-        done = alert_index.expire(datetime.now(UTC).date(), log=context.log.info)
-    rows = [
-        f"| {one.figures.month:%Y-%m} | {one.figures.documents:,} | {one.figures.unfinished:,} "
-        f"| {'deleted' if one.figures.name in done.deleted else one.fate.value} |"
-        for one in done.before
-    ]
-    head = ["| month | alerts | unfinished | |", "| --- | ---: | ---: | --- |"]
+        if config.only_look:
+            months = alert_index.judge_months(today)
+            return dg.MaterializeResult(
+                metadata={
+                    "done": "nothing, this was a look. Months that have expired are deleted each "
+                    "night at 04:30 (UTC), or when it is materialized",
+                    "months": dg.MetadataValue.md(_list(months, deleted=())),
+                }
+            )
+        done = alert_index.expire(today, log=context.log.info)
     return dg.MaterializeResult(
         metadata={
-            "months": dg.MetadataValue.md("\n".join([*head, *rows])),
+            "months": dg.MetadataValue.md(_list(done.before, deleted=done.deleted)),
             "months deleted": len(done.deleted),
             "months kept": len(done.after),
         }
     )
+
+
+def _list(months: "Sequence[Judged]", *, deleted: Collection[str]) -> str:
+    """Each month and its fate, as Markdown."""
+    if not months:
+        return "there are no alerts yet"
+    rows = [
+        f"| {one.figures.month:%Y-%m} | {one.figures.documents:,} | {one.figures.unfinished:,} "
+        f"| {'deleted' if one.figures.name in deleted else one.fate.value} |"
+        for one in months
+    ]
+    head = ["| month | alerts | unfinished | |", "| --- | ---: | ---: | --- |"]
+    return "\n".join([*head, *rows])
 
 
 retention_daily = dg.ScheduleDefinition(

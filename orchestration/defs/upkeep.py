@@ -1,7 +1,7 @@
 """Group ``lakehouse``: what keeps the tables fast and small, one at a time, on schedules."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import dagster as dg
@@ -10,6 +10,8 @@ from orchestration.defs.lakehouse import dead_letters_table, decisions_table, la
 from orchestration.defs.rulesets import rulesets_table
 from orchestration.defs.sinks import lakehouse_sink
 from orchestration.failures import PATIENCE, translate_failures
+from orchestration.keys import COMPACTION, EXPIRY, SWEEP
+from orchestration.only_look import Looking
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Tables
 
@@ -19,10 +21,10 @@ _FIGURES = ("files", "small_files", "unsorted_files", "bytes", "snapshots", "met
 
 
 def _build(
-    task: Literal["compact", "expire", "sweep"], *, name: str, about: str
+    task: Literal["compact", "expire", "sweep"], *, key: dg.AssetKey, about: str, when: str
 ) -> dg.AssetsDefinition:
     @dg.asset(
-        key=dg.AssetKey(["iceberg", name]),
+        key=key,
         # The tables are made by what writes them: in a run of both it comes first.
         deps=[lakehouse_sink, decisions_table, labels_table, dead_letters_table, rulesets_table],
         group_name="lakehouse",
@@ -43,12 +45,20 @@ def _build(
         retry_policy=PATIENCE,
     )
     def upkeep(
-        context: dg.AssetExecutionContext, tables: dg.ResourceParam[Tables]
+        context: dg.AssetExecutionContext, config: Looking, tables: dg.ResourceParam[Tables]
     ) -> dg.MaterializeResult[None]:
+        steps: list[str] = []
+
+        def tell(step: str) -> None:
+            context.log.info(step)
+            steps.append(step)
+
         with translate_failures():
-            report = tables.keep_up(task, log=context.log.info)
+            report = tables.keep_up(task, only_look=config.only_look, log=tell)
         if report is None:
             return dg.MaterializeResult(metadata={"done": NO_TABLES})
+        if config.only_look:
+            return dg.MaterializeResult(metadata=_tell_plan(steps, when=when))
         before = {one.table: dataclasses.asdict(one) for one in report.before}
         after = {one.table: dataclasses.asdict(one) for one in report.after}
         return dg.MaterializeResult(
@@ -68,6 +78,15 @@ def _build(
     return upkeep
 
 
+def _tell_plan(steps: Sequence[str], *, when: str) -> dict[str, Any]:
+    """What the schedule is going to do, in the words of the asset's page."""
+    listed = "\n".join(f"- {step}" for step in steps) or "nothing is to be done"
+    return {
+        "done": f"nothing, this was a look. It is done {when}, or when it is materialized",
+        "what is to be done": dg.MetadataValue.md(listed),
+    }
+
+
 def _compare(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
 ) -> str:
@@ -83,17 +102,20 @@ def _compare(
 
 compaction = _build(
     "compact",
-    name="compaction",
+    key=COMPACTION,
+    when="at 20 past each hour (UTC)",
     about="Small files of closed days written anew as a few large ones, sorted for card look-ups.",
 )
 expiry = _build(
     "expire",
-    name="expiry",
+    key=EXPIRY,
+    when="at 40 past each hour (UTC)",
     about="Old snapshots forgotten, and the files deleted that only they needed.",
 )
 sweep = _build(
     "sweep",
-    name="sweep",
+    key=SWEEP,
+    when="each night at 04:10 (UTC)",
     about="Files that belong to no snapshot, left by killed writers, deleted when they are old.",
 )
 

@@ -16,7 +16,7 @@ from orchestration.watching.incident import HOUR_S, Incident, assess
 from orchestration.watching.told import READ_UP_TO, ROWS, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from orchestration.watching.glance import Glance
@@ -46,13 +46,15 @@ def report(glance: Glance, cursor: Cursor, told: Mapping[str, Told]) -> Report:
     """
     incident = assess(glance, cursor)
     now = glance.at.timestamp()
-    checks, outcomes = _judge(glance, cursor)
+    commits = list(_tell_commits(glance, told))
+    checks, outcomes = _judge(glance, cursor, told_now={one.asset_key for one in commits})
     events: list[Event] = [
         *_observe_job(glance),
         *_observe_topics(glance, cursor),
         *_observe_index(glance, cursor),
     ]
-    events += [*_tell_commits(glance, told), *checks]
+    # In this order: a check is shown as not evaluated if its asset was materialized after it.
+    events += [*commits, *checks]
     recent = tuple(at for at in cursor.repairs if now - at < HOUR_S)
     is_repaired = incident.repair_key is not None
     after = Cursor(
@@ -70,7 +72,7 @@ def report(glance: Glance, cursor: Cursor, told: Mapping[str, Told]) -> Report:
 
 
 def _judge(
-    glance: Glance, cursor: Cursor
+    glance: Glance, cursor: Cursor, *, told_now: Collection[dg.AssetKey]
 ) -> tuple[list[dg.AssetCheckEvaluation], dict[str, tuple[str, float]]]:
     now = glance.at.timestamp()
     evaluations, outcomes = [], {}
@@ -78,7 +80,12 @@ def _judge(
         verdict = check.judge(glance)
         name = f"{check.asset.to_user_string()}:{check.name}"
         known = cursor.outcomes.get(name)
-        if known is None or known[0] != verdict.outcome or now - known[1] >= REPEAT_S:
+        if (
+            known is None
+            or known[0] != verdict.outcome
+            or now - known[1] >= REPEAT_S
+            or check.asset in told_now
+        ):
             evaluations.append(to_evaluation(verdict, asset=check.asset, check=check.name))
             known = (verdict.outcome, now)
         outcomes[name] = known

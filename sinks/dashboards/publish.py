@@ -70,13 +70,17 @@ def compare(kibana: Kibana, wanted: Sequence[Artifact]) -> Iterator[Comparison]:
         yield _compare(artifact, _read(kibana, artifact))
 
 
-def apply(kibana: Kibana, wanted: Sequence[Artifact]) -> Iterator[Outcome]:
+def apply(
+    kibana: Kibana, wanted: Sequence[Artifact], *, only_missing: bool = False
+) -> Iterator[Outcome]:
     """Put each artifact there, in order; one that stands there as it should is not touched.
 
-    Stopped between any two of them, the next call goes on.
+    With ``only_missing`` none that stands there is, whoever has changed it. Stopped between any two
+    of them, the next call goes on.
     """
     for artifact in wanted:
-        yield Outcome(artifact=artifact, change=_settle(kibana, artifact))
+        change = _settle(kibana, artifact, only_missing=only_missing)
+        yield Outcome(artifact=artifact, change=change)
 
 
 def find_differences(wanted: object, stored: object, path: str = "") -> Iterator[str]:
@@ -102,12 +106,12 @@ def find_differences(wanted: object, stored: object, path: str = "") -> Iterator
         yield f"{path} is {stored!r}, not {wanted!r}"
 
 
-def _settle(kibana: Kibana, artifact: Artifact) -> Change:
+def _settle(kibana: Kibana, artifact: Artifact, *, only_missing: bool) -> Change:
     reason = ""
     for _ in range(TRIES):
         stored = _read(kibana, artifact)
         found = _compare(artifact, stored)
-        if found.is_settled:
+        if found.is_settled or (only_missing and not found.is_missing):
             return "unchanged"
         try:
             _write(kibana, artifact, stored)

@@ -29,6 +29,18 @@ def fill_in(environ: dict[str, str]) -> dict[str, str]:
     return {name: re.sub(r"\$\{\w+:?-([^}]*)\}", r"\1", value) for name, value in filled.items()}
 
 
+def mounts(name: str) -> dict[str, str]:
+    """What a service mounts, by where: a volume, or a file or folder that begins with ``./``."""
+    found = {}
+    for volume in SERVICES[name].get("volumes", []):
+        if isinstance(volume, str):
+            source, target = volume.split(":")[:2]
+        else:
+            source, target = fill_in({"source": volume["source"]})["source"], volume["target"]
+        found[target] = source
+    return found
+
+
 def flink_options(name: str) -> dict[str, str]:
     """What follows each ``-D`` of a service's command."""
     words = SERVICES[name].get("command", [])

@@ -24,6 +24,7 @@ from compose_file import (
     SERVICES,
     fill_in,
     flink_options,
+    mounts,
     split,
 )
 
@@ -33,6 +34,7 @@ from fraudlake.stack.elasticsearch import render_yaml
 from fraudlake.stack.kafka import TRANSACTION_VERSION, render_properties
 from fraudlake.stack.lock import read_lock
 from fraudlake.stack.project import LOCK_FILE
+from pipelines.rules import find_ruleset, shipped_rulesets
 from pipelines.settings import Settings, StackSettings
 
 DOCKERFILES = sorted((ROOT / "deploy").glob("*.Dockerfile"))
@@ -189,22 +191,53 @@ def test_memory_and_processors_are_limited_and_heaps_fit(name: str) -> None:
 
 def test_named_volumes_are_those_that_are_used_and_mounted_files_exist() -> None:
     declared = set(yaml.safe_load(COMPOSE.read_text())["volumes"])
-    used = {
-        volume.split(":")[0]
-        for service in SERVICES.values()
-        for volume in service.get("volumes", [])
-    }
+    used = {source for name in SERVICES for source in mounts(name).values()}
     files = {source for source in used if source.startswith("./")}
 
     assert declared == used - files
     for file in files:
-        assert (ROOT / file).is_file(), file
+        assert (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_read_the_rule_files_beside_the_compose_file(name: str) -> None:
+    """There was no way to bring a rule file into them."""
+    [rules] = [one for one in SERVICES[name]["volumes"] if isinstance(one, dict)]
+    image = (ROOT / "deploy" / "fraudlake.Dockerfile").read_text()
+    directory = re.findall(r"^WORKDIR (\S+)", image, re.M)[-1]
+
+    assert "working_dir" not in SERVICES[name]
+    assert rules["target"] == f"{directory}/rules"
+    assert (rules["type"], rules["read_only"]) == ("bind", True)
+    assert rules["bind"] == {"create_host_path": False}
+
+
+def test_a_rule_file_has_the_same_name_here_and_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/compose.md and rules/README.md call it."""
+    (tmp_path / "rules").mkdir()
+    mine = tmp_path / "rules" / "mine.toml"
+    mine.write_text(shipped_rulesets()["speed"].read_text())
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_env({"FRAUDLAKE_FLINK_RULESET": "rules/mine.toml"}, cwd=tmp_path)
+
+    assert find_ruleset(settings.flink.ruleset).samefile(mine)
+
+
+def test_folder_of_rule_files_can_be_another() -> None:
+    [source] = {mounts(name)["/opt/fraudlake/rules"] for name in OURS}
+    assert source == "./rules"
+    [rules] = [one for one in SERVICES["job"]["volumes"] if isinstance(one, dict)]
+    assert rules["source"] == "${FRAUDLAKE_RULES_FOLDER:-./rules}"
+    # Said outside of the containers, it must not be taken for a setting.
+    Settings.from_env({"FRAUDLAKE_RULES_FOLDER": "/srv/rules"}, cwd=ROOT / "tests" / "deploy")
 
 
 def test_what_flink_and_the_command_line_share_lies_in_one_volume_at_one_place() -> None:
     # The job's checkpoints are named by path, so the path must be the same everywhere.
     for name in ("jobmanager", "taskmanager", *OURS):
-        assert "fraudlake-data:/var/lib/fraudlake" in SERVICES[name]["volumes"], name
+        assert mounts(name)["/var/lib/fraudlake"] == "fraudlake-data", name
 
 
 def test_versions_are_those_of_the_local_stack() -> None:

@@ -13,6 +13,7 @@ from orchestration.defs.alerts import fraud_alerts
 from orchestration.defs.dashboards import dashboards_in_step, fraud_dashboards
 from orchestration.defs.quality import index_in_step
 from orchestration.defs.retention import retention
+from orchestration.only_look import Looking
 from orchestration.quality import judge_dashboards, judge_index
 from orchestration.resources import AlertIndex, Dashboards
 from pipelines.errors import SinkError
@@ -44,7 +45,8 @@ class FakeDashboards:
     def url(self) -> str:
         return self._url
 
-    def apply(self) -> Sequence[Outcome]:
+    def apply(self, *, only_missing: bool) -> Sequence[Outcome]:
+        assert not only_missing
         if self._fault is not None:
             raise SinkError(self._fault)
         self.applied += 1
@@ -63,6 +65,9 @@ class FakeIndex:
 
     def find_differences(self) -> Sequence[Difference]:
         return [NEW_FIELD]
+
+    def judge_months(self, today: date) -> Sequence[Judged]:
+        return [judged(2025, Fate.EXPIRED), judged(2026, Fate.NEWEST)]
 
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
         self.asked.append(today)
@@ -85,9 +90,17 @@ def judged(year: int, fate: Fate) -> Judged:
     return Judged(figures=figures, fate=fate)
 
 
-def materialize(asset: dg.AssetsDefinition, **resources: object) -> dg.ExecuteInProcessResult:
+def materialize(
+    asset: dg.AssetsDefinition, *, config: dg.RunConfig | None = None, **resources: object
+) -> dg.ExecuteInProcessResult:
     with dg.DagsterInstance.ephemeral() as instance:
-        return dg.materialize([asset], instance=instance, resources=resources, raise_on_error=False)
+        return dg.materialize(
+            [asset],
+            instance=instance,
+            resources=resources,
+            run_config=config,
+            raise_on_error=False,
+        )
 
 
 def shown(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
@@ -157,6 +170,16 @@ def test_old_months_are_deleted_and_each_month_is_named_with_its_fate() -> None:
     assert "| 2025-01 | 1,200 | 0 | deleted |" in page["months"]
     assert "| 2026-01 | 1,200 | 0 | newest |" in page["months"]
     assert (page["months deleted"], page["months kept"]) == (1, 1)
+
+
+def test_look_at_old_months_deletes_none_and_names_those_that_have_expired() -> None:
+    index = FakeIndex()
+    config = dg.RunConfig(ops={"elasticsearch__retention": Looking(only_look=True)})
+    page = shown(materialize(retention, config=config, alert_index=index))
+    assert index.asked == []
+    assert page["done"].startswith("nothing, this was a look")
+    assert "| 2025-01 | 1,200 | 0 | expired |" in page["months"]
+    assert "months deleted" not in page
 
 
 @pytest.mark.parametrize(

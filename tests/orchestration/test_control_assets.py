@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,13 @@ from test_assets import FakeBroker
 from test_reconciling import hour, seen
 
 from orchestration.defs.ingest import customers, transactions
-from orchestration.defs.quality import behaviour, one_alert_per_id
-from orchestration.defs.reconciliation import hours
+from orchestration.defs.quality import one_alert_per_id, quality
+from orchestration.defs.reconciliation import HOURS, hourly, hours
 from orchestration.defs.rules import Publishing, active
 from orchestration.defs.stream import fraud_detection
 from orchestration.defs.upkeep import compaction
-from orchestration.keys import INDEX, JOB, table_key
+from orchestration.keys import INDEX, JOB
+from orchestration.only_look import Looking
 from pipelines.errors import RulesetError
 from pipelines.features import load_features
 from pipelines.published_rules import Publication, Published
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 SPEED = load_ruleset("speed", load_features())
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-"""Hours begin with the month before the one in which the code is loaded."""
 
 
 @pytest.fixture
@@ -191,10 +191,10 @@ class FakeTables:
     def __init__(self) -> None:
         self.tasks: list[str] = []
 
-    def keep_up(self, task: str, *, log: Callable[[str], None]) -> UpkeepReport:
-        self.tasks.append(task)
-        log("decisions: 12 files")
-        report = UpkeepReport(tasks=("compact",), dry_run=False, partitions_rewritten=1)
+    def keep_up(self, task: str, *, only_look: bool, log: Callable[[str], None]) -> UpkeepReport:
+        self.tasks.append(f"look at {task}" if only_look else task)
+        log("decisions: 12 files would be written anew" if only_look else "decisions: 12 files")
+        report = UpkeepReport(tasks=("compact",), dry_run=only_look, partitions_rewritten=1)
         report.before, report.after = [figures(12, 5_000)], [figures(1, 4_200)]
         return report
 
@@ -217,6 +217,28 @@ def test_upkeep_shows_what_was_and_what_is(instance: dg.DagsterInstance) -> None
     assert (shown["bytes saved"], shown["partitions rewritten"]) == (800, 1)
 
 
+def test_look_at_upkeep_changes_nothing_and_says_what_is_to_be_done_and_when(
+    instance: dg.DagsterInstance,
+) -> None:
+    tables = FakeTables()
+    result = dg.materialize(
+        [compaction],
+        selection=[compaction],
+        instance=instance,
+        resources={"tables": tables},
+        run_config=dg.RunConfig(ops={"iceberg__compaction": Looking(only_look=True)}),
+    )
+    [event] = result.get_asset_materialization_events()
+    shown = {name: value.value for name, value in event.materialization.metadata.items()}
+
+    assert tables.tasks == ["look at compact"]
+    assert shown == {
+        "done": "nothing, this was a look. It is done at 20 past each hour (UTC), or when it is "
+        "materialized",
+        "what is to be done": "- decisions: 12 files would be written anew",
+    }
+
+
 def test_upkeeps_wait_for_each_other() -> None:
     assert compaction.op.pool == "lakehouse_upkeep"
 
@@ -235,6 +257,7 @@ def test_hour_is_compared_as_a_partition_and_a_missing_row_turns_its_check_red(
     instance: dg.DagsterInstance,
 ) -> None:
     audit = FakeAudit(hour(lake_decisions=seen(100)))
+    instance.add_dynamic_partitions(str(HOURS.name), [f"{TODAY:%Y-%m-%d}-00:00"])
     result = dg.materialize(
         [hours],
         instance=instance,
@@ -249,25 +272,37 @@ def test_hour_is_compared_as_a_partition_and_a_missing_row_turns_its_check_red(
     assert event.partition == f"{TODAY:%Y-%m-%d}-00:00"
 
 
-def test_hour_is_compared_once_a_quarter_after_it_has_closed(
-    instance: dg.DagsterInstance,
-) -> None:
-    location = dg.Definitions(assets=[hours], resources={"audit": FakeAudit(hour())})
-    asked, cursor = [], None
-    for minute in (10, 14, 16, 17, 76, 77):
-        moment = TODAY + timedelta(hours=12, minutes=minute)
-        found = dg.evaluate_automation_conditions(
-            location,
+def test_what_is_no_hour_is_refused_in_a_sentence(instance: dg.DagsterInstance) -> None:
+    instance.add_dynamic_partitions(str(HOURS.name), ["2026-03-01-14:30"])
+    result = dg.materialize(
+        [hours],
+        instance=instance,
+        resources={"audit": FakeAudit(hour())},
+        partition_key="2026-03-01-14:30",
+        raise_on_error=False,
+    )
+    [failure] = result.get_step_failure_events()
+    assert "such as 2026-03-01-14:00" in str(failure.event_specific_data)
+
+
+def test_hour_is_compared_a_quarter_after_it_has_closed_and_none_stands_there_before() -> None:
+    """By the clock the hour that had just closed was missing for a quarter of an hour."""
+    location = dg.Definitions(
+        assets=[hours], schedules=[hourly], resources={"audit": FakeAudit(hour())}
+    )
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(
             instance=instance,
-            asset_selection=dg.AssetSelection.assets(hours),
-            evaluation_time=moment,
-            cursor=cursor,
+            scheduled_execution_time=TODAY.replace(hour=12, minute=15),
+            repository_def=location.get_repository_def(),
         )
-        cursor = found.cursor
-        partitions = found.get_requested_partitions(hours.key)
-        asked.append(sorted(partitions or ()))
-    eleven, twelve = f"{TODAY:%Y-%m-%d}-11:00", f"{TODAY:%Y-%m-%d}-12:00"
-    assert asked == [[], [], [eleven], [], [twelve], []]
+        found = location.resolve_schedule_def("reconciliation_hourly").evaluate_tick(context)
+        offered = instance.get_dynamic_partitions(str(HOURS.name))
+    [request] = found.run_requests or ()
+
+    assert request.partition_key == request.run_key == f"{TODAY:%Y-%m-%d}-11:00"
+    assert offered == [request.partition_key]
+    assert hourly.cron_schedule == "15 * * * *"
 
 
 class FakeIndex:
@@ -277,8 +312,8 @@ class FakeIndex:
 
 def test_checks_of_what_is_stored_say_what_was_counted(instance: dg.DagsterInstance) -> None:
     result = dg.materialize(
-        [dg.AssetSpec(table_key("decisions")), dg.AssetSpec(INDEX), behaviour, one_alert_per_id],  # type: ignore[list-item]
-        selection=dg.AssetSelection.all_asset_checks(),
+        [dg.AssetSpec(INDEX), quality, one_alert_per_id],  # type: ignore[list-item]
+        selection=dg.AssetSelection.assets(quality) | dg.AssetSelection.checks(one_alert_per_id),
         instance=instance,
         resources={"tables": FakeTables(), "alert_index": FakeIndex()},
     )
@@ -289,3 +324,6 @@ def test_checks_of_what_is_stored_say_what_was_counted(instance: dg.DagsterInsta
         "flag_rate": True,
         "one_alert_per_id": False,
     }
+    [event] = result.get_asset_materialization_events()
+    assert event.materialization.metadata["decisions of the last day"].value == 5_000
+    assert "| review | 50 | 50 |" in str(event.materialization.metadata["bands"].value)

@@ -17,7 +17,7 @@ from orchestration.defs.first_look import CAREFUL, first_look
 from orchestration.defs.rules import active
 from orchestration.defs.sinks import alerts_sink
 from orchestration.defs.stream import fraud_detection
-from orchestration.keys import ALERTS_SINK, JOB, RULES
+from orchestration.keys import ALERTS_SINK, COMPACTION, EXPIRY, JOB, RETENTION, RULES, SWEEP
 from orchestration.resources import RuleDesk, Stream
 from pipelines.features import load_features
 from pipelines.job_memory import Remembered, remember
@@ -38,11 +38,15 @@ class Cluster:
 
     def __init__(self) -> None:
         self.state: str | None = None
+        self.ruleset = ""
+        """As the job says it itself, if it does."""
         cluster = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = json.dumps({"jobs": cluster.jobs()}).encode()
+                is_config = self.path.endswith(f"/{JOB_ID}/config")
+                answer = cluster.config() if is_config else {"jobs": cluster.jobs()}
+                body = json.dumps(answer).encode()
                 head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n"
                 self.wfile.write(head.encode() + body)
                 self.close_connection = True
@@ -52,6 +56,10 @@ class Cluster:
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def config(self) -> Mapping[str, Any]:
+        said = {"ruleset": self.ruleset} if self.ruleset else {}
+        return {"execution-config": {"user-config": said}}
 
     def jobs(self) -> Sequence[Mapping[str, Any]]:
         if self.state is None:
@@ -152,7 +160,7 @@ def test_edited_rule_file_is_neither_published_nor_deployed(
     mine.write_text(text)
     before = read_ruleset(mine, load_features())
     deployed(before.version, name=str(mine))
-    cluster.state = "RUNNING"
+    cluster.state, cluster.ruleset = "RUNNING", before.version
     edited = text.replace(f"block_at = {before.block_at}", "block_at = 0.97")
     assert edited != text
     mine.write_text(edited)
@@ -175,6 +183,13 @@ def test_edited_rule_file_is_neither_published_nor_deployed(
     assert "is what it was" in seen["the rules"]["changes"]
 
 
+def test_job_that_is_being_submitted_beside_says_its_rules_itself(cluster: Cluster) -> None:
+    """`make ui` starts both at once, and the page said that the rules were not known."""
+    deployed("", name="speed", has_run=False)
+    cluster.state, cluster.ruleset = "RUNNING", "speed@0123"
+    assert look(WatchedStream())["the job"]["rule set"] == "speed@0123"
+
+
 def test_job_that_runs_and_was_deployed_from_elsewhere_is_left_alone(cluster: Cluster) -> None:
     cluster.state = "RESTARTING"
     stream = WatchedStream()
@@ -191,7 +206,7 @@ def test_job_that_has_ended_is_left_to_the_watch(cluster: Cluster) -> None:
     assert stream.deployed == 0
 
 
-def test_whole_location_is_asked_with_care_and_upkeep_is_left_to_its_schedules() -> None:
+def test_whole_location_is_asked_with_care_and_nothing_is_deleted() -> None:
     """Expiry, sweep and retention deleted in the first seconds of a new instance."""
     location = defs()
     with dg.DagsterInstance.ephemeral() as instance:
@@ -203,9 +218,9 @@ def test_whole_location_is_asked_with_care_and_upkeep_is_left_to_its_schedules()
     (request,) = ticked.run_requests or ()
 
     keys = set(request.asset_selection or ())
-    left = {"iceberg/compaction", "iceberg/expiry", "iceberg/sweep", "elasticsearch/retention"}
-    assert not left & {key.to_user_string() for key in keys}
     assert keys >= CAREFUL.keys()
+    for key in (COMPACTION, EXPIRY, SWEEP, RETENTION):
+        assert request.run_config["ops"][key.to_python_identifier()]["config"]["only_look"] is True
     job = location.resolve_implicit_global_asset_job_def().get_subset(asset_selection=keys)
     assert dg.validate_run_config(job, request.run_config)
 

@@ -11,12 +11,14 @@ import pytest
 from test_reconciling import hour, seen
 
 from orchestration.defs.hours_again import TAG, hours_again
-from orchestration.defs.reconciliation import begin_of_hours, hours
-from orchestration.hours_due import MOST, Compared, choose_hours
+from orchestration.defs.reconciliation import HOURS, hours
+from orchestration.hours_due import MOST, Compared, begin_of_hours, choose_hours, name_hour
 from pipelines.errors import TerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from dagster._core.definitions.sensor_definition import SensorExecutionData
 
     from sinks.reconciliation.hour import HourEvidence
 
@@ -80,13 +82,14 @@ class FakeAudit:
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
+    with dg.instance_for_test() as one:  # one that can be opened anew: it is asked for its hours
         yield one
 
 
 def compare(instance: dg.DagsterInstance, begin: datetime, *, is_broken: bool) -> None:
     audit = FakeAudit()
     audit.is_broken = is_broken
+    instance.add_dynamic_partitions(str(HOURS.name), [name_hour(begin)])
     dg.materialize(
         [hours],
         instance=instance,
@@ -95,12 +98,26 @@ def compare(instance: dg.DagsterInstance, begin: datetime, *, is_broken: bool) -
     )
 
 
-def tick(instance: dg.DagsterInstance) -> list[str | None]:
+def evaluate(instance: dg.DagsterInstance) -> SensorExecutionData:
     location = dg.Definitions(
         assets=[hours], sensors=[hours_again], resources={"audit": FakeAudit()}
     )
-    context = dg.build_sensor_context(instance=instance, definitions=location)
-    found = location.resolve_sensor_def("hours_again").evaluate_tick(context)
+    repository = location.get_repository_def()
+    # As the daemon has it: `build_sensor_context` would not let it look for its hours.
+    with dg.SensorEvaluationContext(
+        instance_ref=instance.get_ref(),
+        last_tick_completion_time=None,
+        last_run_key=None,
+        cursor=None,
+        repository_name=repository.name,
+        repository_def=repository,
+        sensor_name=hours_again.name,
+    ) as context:
+        return repository.get_sensor_def(hours_again.name).evaluate_tick(context)
+
+
+def tick(instance: dg.DagsterInstance) -> list[str | None]:
+    found = evaluate(instance)
     assert all(request.asset_selection == [hours.key] for request in found.run_requests or ())
     return [request.partition_key for request in found.run_requests or ()]
 
@@ -118,6 +135,7 @@ def test_while_hours_cannot_be_compared_one_is_asked_for_at_a_time(
     compare(instance, first, is_broken=False)
     assert len(tick(instance)) >= 7
 
+    instance.add_dynamic_partitions(str(HOURS.name), [name_hour(first + HOUR)])
     failed = dg.materialize(
         [hours],
         instance=instance,
@@ -155,3 +173,18 @@ def test_missed_hour_is_asked_for_and_a_red_one_not_at_once(instance: dg.Dagster
     compare(instance, first + 3 * HOUR, is_broken=False)
 
     assert tick(instance)[:1] == [f"{first + HOUR:%Y-%m-%d-%H:%M}"]
+
+
+def test_hours_compared_by_an_older_release_are_shown_again_and_those_of_last_year_go(
+    instance: dg.DagsterInstance,
+) -> None:
+    """That release had every hour since the month before as a partition, by the clock."""
+    known, old = name_hour(full_hour() - 3 * HOUR), "2025-01-01-00:00"
+    compare(instance, full_hour() - 3 * HOUR, is_broken=False)
+    instance.delete_dynamic_partition(str(HOURS.name), known)
+    instance.add_dynamic_partitions(str(HOURS.name), [old])
+
+    add, delete = evaluate(instance).dynamic_partitions_requests or ()
+
+    assert known in add.partition_keys
+    assert delete.partition_keys == [old]

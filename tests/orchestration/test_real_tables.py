@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from orchestration.defs.quality import behaviour, no_duplicate_rows, schema_unchanged
+from orchestration.defs.quality import no_duplicate_rows, quality, schema_unchanged
 from orchestration.defs.upkeep import compaction, expiry, sweep
 from orchestration.failures import translate_failures
-from orchestration.keys import table_key
 from orchestration.resources import Tables
 from pipelines.settings import Settings
 from sinks.lakehouse.catalog import open_catalog
@@ -57,8 +56,8 @@ def test_upkeep_and_checks_of_new_tables_are_green(
     assert len(upkeep.get_asset_materialization_events()) == 3
 
     checks = dg.materialize(
-        [dg.AssetSpec(table_key("decisions")), behaviour, no_duplicate_rows, schema_unchanged],  # type: ignore[list-item]
-        selection=dg.AssetSelection.all_asset_checks(),
+        [quality, no_duplicate_rows, schema_unchanged],
+        selection=dg.AssetSelection.assets(quality),
         instance=instance,
         resources={"tables": Tables()},
     )
@@ -83,8 +82,8 @@ def test_upkeep_and_checks_without_tables_are_green_and_say_so(
     assert all("there are no tables yet" in str(one.metadata["done"].value) for one in told)
 
     checks = dg.materialize(
-        [dg.AssetSpec(table_key("decisions")), behaviour, no_duplicate_rows],  # type: ignore[list-item]
-        selection=dg.AssetSelection.all_asset_checks(),
+        [quality, no_duplicate_rows],
+        selection=dg.AssetSelection.assets(quality),
         instance=instance,
         resources={"tables": Tables()},
     )
@@ -99,5 +98,5 @@ def test_upkeep_beside_another_one_is_tried_again(home: Path) -> None:
     with (home / "lakehouse" / "upkeep.lock").open("w") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
         with pytest.raises(dg.Failure, match="is under way") as caught, translate_failures():
-            Tables().keep_up("compact", log=str)
+            Tables().keep_up("compact", only_look=False, log=str)
     assert caught.value.allow_retries

@@ -78,6 +78,22 @@ def test_what_was_changed_in_kibana_is_named_and_put_back(
     assert stub.stored == before
 
 
+def test_only_what_is_missing_is_published_when_that_is_wanted(
+    stub: KibanaStub, kibana: Kibana, wanted: list[Artifact]
+) -> None:
+    """A new instance of Dagster put back what people had changed in Kibana."""
+    run(kibana, wanted)
+    stub.stored["dashboards/fraudlake-queue"]["title"] = "Ours"
+    del stub.stored["dashboards/fraudlake-card"]
+
+    changes = [one.change for one in apply(kibana, wanted, only_missing=True)]
+
+    assert sorted(set(changes)) == ["created", "unchanged"]
+    assert changes.count("created") == 1
+    assert stub.stored["dashboards/fraudlake-queue"]["title"] == "Ours"
+    assert list(unsettled(kibana, wanted)) == ["dashboard-queue"]
+
+
 def test_what_kibana_fills_in_is_no_difference_but_an_added_filter_is(
     stub: KibanaStub, kibana: Kibana, wanted: list[Artifact]
 ) -> None:
