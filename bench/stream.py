@@ -275,12 +275,11 @@ def _watch(
     records: int,
     on_progress: Callable[[int], None],
 ) -> list[_Sample]:
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
     topic = settings.kafka.topics().transactions.name
     samples: list[_Sample] = []
     deadline = time.monotonic() + LONGEST_RUN_SECONDS
     while time.monotonic() < deadline:
-        done = sum(read_group_offsets(settings.kafka, group, topic).values())
+        done = sum(read_group_offsets(settings.kafka, settings.job_group, topic).values())
         if not samples or done != samples[-1].records:
             samples.append(_Sample(time.monotonic(), done, _cpu_seconds()))
             on_progress(done)

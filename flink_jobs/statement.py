@@ -79,7 +79,7 @@ def write_statement(
     """Plan the job for one rule set: only the stages and features that its rules use."""
     stages = features.select(ruleset.columns)
     used = _used_columns(ruleset, stages)
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
+    group = settings.job_group
     sides = side_inputs(stages, settings.kafka, group=group)
     columns = _source_columns(used, stages)
     setup = [

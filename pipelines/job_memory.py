@@ -109,5 +109,4 @@ def is_being_changed(settings: Settings) -> bool:
 
 
 def _file(settings: Settings, kind: str) -> Path:
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    return settings.stack.home / "flink" / f"{group}.{kind}"
+    return settings.stack.home / "flink" / f"{settings.job_group}.{kind}"
