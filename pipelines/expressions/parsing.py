@@ -28,10 +28,6 @@ SMALLEST, LARGEST = 1e-15, 1e15
 """Numbers in a rule stay so far inside a double that no sensible arithmetic leaves it."""
 
 _WORDS = {"number": "a number", "text": "a text", "boolean": "a condition", "null": "always null"}
-ALLOWED = (
-    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
-    "coalesce, abs, least, greatest"
-)
 _COMPARISONS: dict[type[exp.Expr], tree.Comparison] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -53,6 +49,10 @@ _FUNCTIONS: dict[type[exp.Expr], tree.Function] = {
     exp.Least: "least",
     exp.Greatest: "greatest",
 }
+ALLOWED = (
+    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
+    + ", ".join(_FUNCTIONS.values())
+)
 
 
 class ExpressionFault(Exception):
