@@ -24,6 +24,7 @@ from pipelines.rules import (
     shipped_rulesets,
 )
 from pipelines.rules.difference import describe_difference
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,9 +83,8 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
     source = find_ruleset(ruleset or _choose(settings, known))
     checked = check_ruleset(source)
     folder = _folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{checked.version.replace('@', '-')}.toml"
-    _write(copy, source.read_text(encoding="utf-8"))
+    write_whole(copy, source.read_text(encoding="utf-8"))
     shipped = source.stem if shipped_rulesets().get(source.stem) == source else None
     published = Published(
         version=checked.version,
@@ -93,7 +93,7 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
         at=now.isoformat(timespec="seconds"),
     )
     difference = _describe(settings, known, checked)
-    _write(folder / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
+    write_whole(folder / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
     return Publication(
         published=published,
         before=None if known is None else known.version,
@@ -202,13 +202,6 @@ def _describe(settings: Settings, known: Published | None, after: Ruleset) -> st
             f"which cannot be read any longer: {fault}"
         )
     return describe_difference(before, after)
-
-
-def _write(path: Path, text: str) -> None:
-    """Put ``text`` in place in one step."""
-    draft = path.with_name(f"{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _folder(settings: Settings) -> Path:
