@@ -13,8 +13,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.fault_traffic import FaultLoad
-    from bench.faults import FaultReport
+    from bench.faults.run import FaultReport
+    from bench.faults.traffic import FaultLoad
 
 
 def faults(
@@ -35,8 +35,8 @@ def faults(
     """
     from rich.console import Console
 
-    from bench.fault_traffic import FaultLoad, span_ms
-    from bench.faults import run_fault_bench
+    from bench.faults.run import run_fault_bench
+    from bench.faults.traffic import FaultLoad, span_ms
     from fraudlake.commands.bench_progress import step_bars
     from fraudlake.local_operator import LocalOperator
     from pipelines.settings import Settings

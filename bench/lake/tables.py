@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from bench.decisions import START_MS
-from bench.own_lake import decode_block, figures_of, keep_up, open_decisions, own_lake, position_at
+from bench.lake.own_lake import (
+    decode_block,
+    figures_of,
+    keep_up,
+    open_decisions,
+    own_lake,
+    position_at,
+)
 from sinks.lakehouse.catalog import open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from bench.kills import Victim
+    from bench.faults.kills import Victim
     from pipelines.flink import Job
     from pipelines.settings import Settings
 

@@ -1,6 +1,6 @@
 """Decisions from Kafka into a table with the plain means of Python: what the sink is measured by.
 
-``json.loads``, a list of rows, one ``table.append``. ``python -m bench.lake_yardstick RECORDS``
+``json.loads``, a list of rows, one ``table.append``. ``python -m bench.lake.yardstick RECORDS``
 stores so many and prints what that cost as JSON.
 """
 
