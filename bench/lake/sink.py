@@ -73,8 +73,7 @@ def run_sink_benchmark(
         used = (topics.decisions, topics.labels, topics.dead_letters)
         create_topics(own.kafka, used)
         try:
-            with open_catalog(own, writable=True) as catalog:
-                assert catalog is not None
+            with open_catalog(own) as catalog:
                 apply_changes(catalog, own.lakehouse, benchmark_features())
             log = Path(folder) / "sink.log"
             with running_sink(own, "lakehouse", log=log, ready=b"event=started") as process:

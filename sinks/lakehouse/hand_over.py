@@ -48,8 +48,7 @@ def hand_over(settings: Settings) -> str:
     """
     lakehouse = settings.lakehouse
     values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
-        assert catalog is not None  # it is created where it is writable
+    with open_catalog(settings) as catalog, explained(settings):
         apply_changes(catalog, lakehouse, {})
         settled: list[tuple[Table, Position]] = []
         for one in TABLES:

@@ -13,7 +13,7 @@ from postgres_server import PASSWORD, Postgres
 from pipelines.errors import SinkError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse import hand_over as module
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.hand_over import flink_catalog, hand_over
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
@@ -67,19 +67,17 @@ def settings(postgres: Postgres, tmp_path: Path) -> Settings:
 
 
 def store(settings: Settings, blocks: list[pa.Table], end: int) -> None:
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         open_ledger(catalog).commit(blocks, at(end))
 
 
-def open_ledger(catalog: Catalog | None) -> Ledger:
-    assert catalog is not None
+def open_ledger(catalog: Catalog) -> Ledger:
     return Ledger(decisions_table(catalog, "a", "b"))
 
 
 def append_by_flink(settings: Settings, blocks: list[pa.Table]) -> None:
     """As Iceberg's Flink sink does: rows, and its own words in the summary."""
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         table = catalog.load_table(("fraud", "decisions"))
         for block in blocks:
             table.append(shape(block, table, topic="decisions"), snapshot_properties=BY_FLINK)
@@ -214,7 +212,7 @@ def test_a_sink_that_runs_while_it_is_handed_over_stores_nothing_more(
     """Otherwise the job and the sink would store the same records."""
     monkeypatch.setattr(module, "Source", QuietTopic)
     store(settings, decision_blocks({"features": {"a": 1}}), 1)
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         running = open_ledger(catalog)
 
         hand_over(settings)
@@ -264,7 +262,7 @@ def test_a_sink_that_runs_is_found_by_the_hand_over_of_another_process(
 ) -> None:
     """It stores between the look at its position and the mark: the script would be wrong."""
     store(settings, decision_blocks({"features": {"a": 1}}), 1)
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         running = open_ledger(catalog)
 
         class BusyTopic(QuietTopic):
@@ -278,7 +276,7 @@ def test_a_sink_that_runs_is_found_by_the_hand_over_of_another_process(
 
 
 def offsets_in(settings: Settings) -> list[int]:
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         rows = catalog.load_table("fraud.decisions").scan().to_arrow()
     return sorted(rows.column("kafka_offset").to_pylist())
