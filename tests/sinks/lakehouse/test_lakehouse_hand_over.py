@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from decision_records import at, decision_blocks, decisions_table
@@ -14,7 +14,7 @@ from pipelines.errors import SinkError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse import hand_over as module
 from sinks.lakehouse.catalog import find_catalog, open_catalog
-from sinks.lakehouse.hand_over import flink_catalog, hand_over
+from sinks.lakehouse.hand_over import hand_over
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.shaping import shape
@@ -121,66 +121,6 @@ def test_values_of_the_script_stand_in_the_order_of_the_columns() -> None:
     assert [renamed.get(name, name) for name in named] == expected
     at_text = [column.name for column in DECISIONS.columns].index("transaction")
     assert "REGEXP_EXTRACT" in re.split(r",\n    (?=[A-Z`-])", values)[at_text]
-
-
-@pytest.mark.parametrize(
-    ("lakehouse", "options"),
-    [
-        (
-            {"catalog_uri": "https://catalog.example", "catalog_token": Secret("hunter2")},
-            {
-                "catalog-type": "rest",
-                "uri": "https://catalog.example",
-                "token": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_TOKEN>",
-            },
-        ),
-        (
-            {
-                "catalog_uri": "https://catalog.example",
-                "catalog_credential": Secret("id:hunter2"),
-                "catalog_oauth2_uri": "https://login.example/token",
-                "catalog_scope": "all",
-                "warehouse": "production",
-            },
-            {
-                "catalog-type": "rest",
-                "uri": "https://catalog.example",
-                "credential": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_CREDENTIAL>",
-                "oauth2-server-uri": "https://login.example/token",
-                "scope": "all",
-                "warehouse": "production",
-            },
-        ),
-        (
-            {
-                "catalog_uri": "postgresql://sink@db/lake",
-                "catalog_password": Secret("hunter2"),
-                "warehouse": "s3://lake/tables",
-                "s3_endpoint": "http://minio:9000",
-                "s3_access_key_id": "key",
-                "s3_secret_access_key": Secret("hunter2"),
-            },
-            {
-                "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-                "uri": "jdbc:postgresql://db:5432/lake",
-                "jdbc.user": "sink",
-                "jdbc.password": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_PASSWORD>",
-                "jdbc.schema-version": "V1",
-                "warehouse": "s3://lake/tables",
-                "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-                "s3.endpoint": "http://minio:9000",
-                "s3.path-style-access": "true",
-                "client.region": "us-east-1",
-                "s3.access-key-id": "key",
-                "s3.secret-access-key": "<the value of FRAUDLAKE_LAKEHOUSE_S3_SECRET_ACCESS_KEY>",
-            },
-        ),
-    ],
-)
-def test_flink_gets_the_same_catalog_without_its_secrets(
-    lakehouse: dict[str, Any], options: dict[str, str]
-) -> None:
-    assert flink_catalog(LakehouseSettings(**lakehouse)) == {"type": "iceberg", **options}
 
 
 def test_a_catalog_in_sqlite_is_not_handed_over(lake_settings: Settings) -> None:
