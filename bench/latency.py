@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_END, TopicPartition
 
+from bench.own_topics import own_topics
 from pipelines.errors import JobError, TerminalError, TransientError
 from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
 from pipelines.job_figures import FigureReader
-from pipelines.kafka import connect_consumer, create_topics, delete_topics, list_partitions
+from pipelines.kafka import connect_consumer, list_partitions
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bench.stream import Listener, Submit
+    from bench.caller import Listener, Submit
     from pipelines.settings import KafkaSettings, Settings
 
 WARM_UP_SECONDS = 15
@@ -95,37 +96,25 @@ def run_latency_benchmark(
 ) -> LatencyBenchmark:
     """Measure the yardstick and each interval on topics of their own; leaves nothing running."""
     prefix = f"latency{load.seed}-{int(time.time())}-"
-    kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
-    with _Topics(kafka):
-        topic = kafka.topics().transactions.name
+    with own_topics(settings, prefix) as own:
         yardstick, _ = _measure(
-            kafka, load, YARDSTICK_SECONDS, topic, lambda n, of: on_progress("no job", n, of)
+            own.kafka,
+            load,
+            YARDSTICK_SECONDS,
+            own.kafka.topics().transactions.name,
+            lambda n, of: on_progress("no job", n, of),
         )
     runs = []
     for number, interval_ms in enumerate(intervals_ms):
-        own = dataclasses.replace(kafka, topic_prefix=f"{prefix}{number}-")
         flink = dataclasses.replace(
             settings.flink,
             job_name=f"bench-latency-{interval_ms}",
             checkpoint_interval_ms=interval_ms,
         )
-        of_run = dataclasses.replace(settings, kafka=own, flink=flink)
-        with _Topics(own):
-            runs.append(_run_job(of_run, load, ruleset, submit, on_progress))
+        of_run = dataclasses.replace(settings, flink=flink)
+        with own_topics(of_run, f"{prefix}{number}-") as own:
+            runs.append(_run_job(own, load, ruleset, submit, on_progress))
     return LatencyBenchmark(load=load, ruleset=ruleset, yardstick=yardstick, runs=tuple(runs))
-
-
-class _Topics:
-    """The topics of one run: made at the start, deleted at the end."""
-
-    def __init__(self, kafka: KafkaSettings) -> None:
-        self._kafka = kafka
-
-    def __enter__(self) -> None:
-        create_topics(self._kafka, self._kafka.topics().all())
-
-    def __exit__(self, *_: object) -> None:
-        delete_topics(self._kafka, self._kafka.topics().all())
 
 
 def _run_job(

@@ -1,10 +1,8 @@
 """How many transactions a second the job decides, beside a job that only passes bytes through.
 
-Both read the same topic, already full, on the same cluster, one after the other, exactly once. The
-rate is the slope between two points of a run, so that start-up and the JVM's warm-up stay out: the
-committed source offsets are sampled, and the first third of the records and the last tenth (where
-one partition may run alone) do not count. A yardstick of the same run is what makes the figure
-comparable between machines.
+Both read the same topic, already full, on the same cluster, one after the other, exactly once. A
+yardstick of the same run is what makes the figure comparable between machines. How a rate is taken:
+``rate.py``.
 """
 
 from __future__ import annotations
@@ -13,48 +11,26 @@ import dataclasses
 import statistics
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import psutil
 from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 
-from pipelines.errors import JobError, TerminalError
+from bench.own_topics import own_topics
+from bench.rate import Rate, sample_offsets, slope_of
+from pipelines.errors import TerminalError
 from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
-from pipelines.kafka import (
-    connect_consumer,
-    create_topics,
-    delete_topics,
-    read_group_offsets,
-    read_offsets,
-)
+from pipelines.kafka import connect_consumer, read_offsets
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from bench.caller import Listener, Submit
     from pipelines.flink import Checkpoints
     from pipelines.settings import KafkaSettings, Settings, StateBackend
 
-POLL_SECONDS = 0.2
 SILENCE_SECONDS = 2.0
-LONGEST_RUN_SECONDS = 900.0
-FIRST_SHARE = 1 / 3
-LAST_SHARE = 0.9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """What one job reached."""
-
-    job: str
-    records_per_second: float
-    cpu_us_per_record: float
-    """Of all processes on the machine, the broker included."""
-    checkpoint_ms: float | None = None
-    """How long a checkpoint took, the median; None for what makes none of Flink's."""
-    state_bytes: int | None = None
-    """Of the last one: all that the job keeps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,18 +48,6 @@ class Load:
     def per_second(self) -> float:
         """Transactions in a second of event time, on all cards."""
         return self.cards * self.uses_per_day / 86_400
-
-
-class Submit(Protocol):
-    """Starts a program of ``flink_jobs`` with these words; the answer holds the job's id."""
-
-    def __call__(self, settings: Settings, module: str, words: list[str]) -> Mapping[str, str]: ...
-
-
-class Listener(Protocol):
-    """Hears of the step, the records done and their total."""
-
-    def __call__(self, step: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +73,6 @@ class StreamBenchmark:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    seconds: float
-    records: int
-    cpu_seconds: float
-
-
 def run_stream_benchmark(
     settings: Settings,
     load: Load,
@@ -127,22 +84,33 @@ def run_stream_benchmark(
     with_loop: bool = False,
 ) -> StreamBenchmark:
     """Fill a topic of its own, run all jobs over it, and leave nothing running."""
-    prefix = f"bench{load.seed}-{int(time.time())}-"
-    kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
-    create_topics(kafka, kafka.topics().all())
-    try:
-        own = dataclasses.replace(settings, kafka=kafka)
-        result = _Run(own, load, submit, on_progress).measure(ruleset, backends)
-        if with_loop:
-            loop = _measure_loop(settings, kafka, load.records, on_progress)
-            result = dataclasses.replace(result, python_loop=loop)
-        return result
-    finally:
-        delete_topics(kafka, kafka.topics().all())
+    with own_topics(settings, f"bench{load.seed}-{int(time.time())}-") as own:
+        run = _Run(own, load, submit, on_progress)
+        size = _fill_topic(own.kafka, load, on_progress)
+        pass_through = run.measure_job("pass-through", "flink_jobs.pass_through", [], backends[0])
+        decided = {
+            backend: run.measure_job(
+                f"fraud-detection-{backend}",
+                "flink_jobs.fraud_detection",
+                ["--ruleset", ruleset],
+                backend,
+            )
+            for backend in backends
+        }
+        # Every job of Flink's has raised the same alerts; the loop raises its own.
+        flagged = round(_count_flagged(own.kafka) / len(backends))
+        return StreamBenchmark(
+            load=load,
+            bytes_per_record=size,
+            pass_through=pass_through,
+            fraud_detection=decided,
+            flagged=flagged,
+            python_loop=run.measure_loop() if with_loop else None,
+        )
 
 
 class _Run:
-    """The jobs of one call of ``run_stream_benchmark``, one after the other."""
+    """What the jobs of one call of ``run_stream_benchmark`` share; they run one after the other."""
 
     def __init__(
         self, settings: Settings, load: Load, submit: Submit, on_progress: Listener
@@ -152,31 +120,49 @@ class _Run:
         self._submit = submit
         self._on_progress = on_progress
 
-    def measure(self, ruleset: str, backends: Sequence[StateBackend]) -> StreamBenchmark:
-        kafka = self._settings.kafka
-        size = _fill_topic(kafka, self._load, self._on_progress)
-        pass_through = self._rate("pass-through", "flink_jobs.pass_through", [], backends[0])
-        rates: dict[StateBackend, Rate] = {}
-        for backend in backends:
-            words = ["--ruleset", ruleset]
-            name = f"fraud-detection-{backend}"
-            rates[backend] = self._rate(name, "flink_jobs.fraud_detection", words, backend)
-        return StreamBenchmark(
-            load=self._load,
-            bytes_per_record=size,
-            pass_through=pass_through,
-            fraud_detection=rates,
-            # Every job has raised the same alerts.
-            flagged=round(_count_flagged(kafka) / len(backends)),
+    def measure_job(self, name: str, module: str, words: list[str], backend: StateBackend) -> Rate:
+        """Submit a job of Flink's, and cancel it when it has read everything."""
+        own = self._named(f"bench-{name}", backend)
+        rest = FlinkRest(own.flink.rest_url)
+        job_id = self._submit(own, module, words)["job_id"]
+        made: list[Checkpoints] = []
+
+        def note(done: int) -> None:
+            made.append(rest.checkpoints(job_id))
+            self._on_progress(name, done, self._load.records)
+
+        try:
+            samples = sample_offsets(
+                own,
+                self._load.records,
+                on_progress=note,
+                find_cause=lambda: rest.root_cause(job_id),
+            )
+        finally:
+            rest.cancel(job_id)
+            rest.await_end(job_id, wait_seconds=60)
+        took = [one.latest_duration_ms for one in made if one.latest_duration_ms is not None]
+        return dataclasses.replace(
+            slope_of(samples, job=name, records=self._load.records),
+            checkpoint_ms=statistics.median(took) if took else None,
+            state_bytes=made[-1].latest_bytes,
         )
 
-    def _rate(self, name: str, module: str, words: list[str], backend: StateBackend) -> Rate:
-        flink = dataclasses.replace(
-            self._settings.flink, job_name=f"bench-{name}", state_backend=backend
-        )
-        own = dataclasses.replace(self._settings, flink=flink)
-        job_id = self._submit(own, module, words)["job_id"]
-        return _measure(own, name, job_id, self._load.records, self._on_progress)
+    def measure_loop(self) -> Rate:
+        """The plain Python loop over the same topic."""
+        from bench.python_loop import running_loops  # orjson, which only this needs
+
+        name, records = "python-loop", self._load.records
+        own = self._named(name, self._settings.flink.state_backend)
+        with running_loops(own.kafka, own.job_group):
+            samples = sample_offsets(
+                own, records, on_progress=lambda done: self._on_progress(name, done, records)
+            )
+        return slope_of(samples, job=name, records=records)
+
+    def _named(self, job: str, backend: StateBackend) -> Settings:
+        flink = dataclasses.replace(self._settings.flink, job_name=job, state_backend=backend)
+        return dataclasses.replace(self._settings, flink=flink)
 
 
 def _count_flagged(kafka: KafkaSettings) -> int:
@@ -229,83 +215,3 @@ def _fill_topic(kafka: KafkaSettings, load: Load, on_progress: Listener) -> floa
         msg = f"{sender.failed.total()} records were not sent: {sender.last_failure}"
         raise TerminalError(msg)
     return size / sent
-
-
-def _measure(
-    settings: Settings, name: str, job_id: str, records: int, on_progress: Listener
-) -> Rate:
-    rest = FlinkRest(settings.flink.rest_url)
-    made: list[Checkpoints] = []
-
-    def note(done: int) -> None:
-        made.append(rest.checkpoints(job_id))
-        on_progress(name, done, records)
-
-    try:
-        samples = _watch(settings, lambda: rest.root_cause(job_id), job_id, records, note)
-    finally:
-        rest.cancel(job_id)
-        rest.await_end(job_id, wait_seconds=60)
-    took = [one.latest_duration_ms for one in made if one.latest_duration_ms is not None]
-    return dataclasses.replace(
-        _slope(name, samples, records),
-        checkpoint_ms=statistics.median(took) if took else None,
-        state_bytes=made[-1].latest_bytes,
-    )
-
-
-def _measure_loop(
-    settings: Settings, kafka: KafkaSettings, records: int, on_progress: Listener
-) -> Rate:
-    from bench.python_loop import running_loops  # orjson, which only this needs
-
-    name = "python-loop"
-    own = dataclasses.replace(
-        settings, kafka=kafka, flink=dataclasses.replace(settings.flink, job_name=name)
-    )
-    with running_loops(kafka, f"{kafka.topic_prefix}{name}"):
-        samples = _watch(own, lambda: None, name, records, lambda n: on_progress(name, n, records))
-    return _slope(name, samples, records)
-
-
-def _watch(
-    settings: Settings,
-    find_cause: Callable[[], str | None],
-    job_id: str,
-    records: int,
-    on_progress: Callable[[int], None],
-) -> list[_Sample]:
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    topic = settings.kafka.topics().transactions.name
-    samples: list[_Sample] = []
-    deadline = time.monotonic() + LONGEST_RUN_SECONDS
-    while time.monotonic() < deadline:
-        done = sum(read_group_offsets(settings.kafka, group, topic).values())
-        if not samples or done != samples[-1].records:
-            samples.append(_Sample(time.monotonic(), done, _cpu_seconds()))
-            on_progress(done)
-        if done >= records:
-            return samples
-        time.sleep(POLL_SECONDS)
-    cause = find_cause() or "it is only slow"
-    msg = f"job {job_id} did not read {records} records in {LONGEST_RUN_SECONDS:.0f} s: {cause}"
-    raise JobError(msg)
-
-
-def _cpu_seconds() -> float:
-    times = psutil.cpu_times()
-    return float(times.user + times.system + getattr(times, "softirq", 0.0))
-
-
-def _slope(name: str, samples: list[_Sample], records: int) -> Rate:
-    first = next(sample for sample in samples if sample.records >= records * FIRST_SHARE)
-    last = next(sample for sample in samples if sample.records >= records * LAST_SHARE)
-    done = last.records - first.records
-    if done <= 0:
-        msg = f"{name} was too quick to measure: send more than {records} records"
-        raise JobError(msg)
-    return Rate(
-        job=name,
-        records_per_second=done / (last.seconds - first.seconds),
-        cpu_us_per_record=(last.cpu_seconds - first.cpu_seconds) * 1e6 / done,
-    )

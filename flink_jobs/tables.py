@@ -40,33 +40,44 @@ _RECORD = (
 """What a source adds to the fields of the contract."""
 RECORD_COLUMNS = tuple(column.name for column in _RECORD)
 
-OUTBOX_COLUMNS = (
-    "record_key",
-    "decision_id",
-    "transaction",
-    "base_amount",
-    "base_currency",
-    "features",
-    "score",
-    "band",
-    "rules_fired",
-    "ruleset",
-    "model",
-    "is_late",
-    "is_duplicate",
-    "duplicate_of_offset",
-    "previous_transaction_id",
-    "source",
-    "decided_at",
-    "alert_id",
-    "alert",
-    "topic",
+_RULES = (
+    "ARRAY<ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, `because` STRING>>"
 )
-"""What a decision is written with, in the order of the table and of ``DecisionRow.java``.
+_OPENING = "ROW<`decision_id` STRING, `transaction_id` STRING, `event_time` TIMESTAMP_LTZ(3)>"
+_ALERT = (
+    "ROW<`alert_id` STRING, `sequence` BIGINT, `card_id` STRING, `customer_id` STRING, "
+    "`opened_at` TIMESTAMP_LTZ(3), `updated_at` TIMESTAMP_LTZ(3), `decisions` BIGINT, "
+    "`money_at_risk` DOUBLE, `base_currency` STRING, `score` DOUBLE, `band` STRING, "
+    f"`ruleset` STRING, `rules` {_RULES}, `opening` {_OPENING}>"
+)
+_OUTBOX = (
+    Column(name="record_key", type="STRING"),
+    Column(name="decision_id", type="STRING"),
+    Column(name="transaction", type="BYTES"),
+    Column(name="base_amount", type="DOUBLE"),
+    Column(name="base_currency", type="STRING"),
+    Column(name="features", type="ARRAY<DOUBLE>"),
+    Column(name="score", type="DOUBLE"),
+    Column(name="band", type="STRING"),
+    Column(name="rules_fired", type="ARRAY<STRING>"),
+    Column(name="ruleset", type="STRING"),
+    Column(name="model", type="STRING"),
+    Column(name="is_late", type="BOOLEAN"),
+    Column(name="is_duplicate", type="BOOLEAN"),
+    Column(name="duplicate_of_offset", type="BIGINT"),
+    Column(name="previous_transaction_id", type="STRING"),
+    Column(name="source", type="ROW<`topic` STRING, `partition` INT, `offset` BIGINT>"),
+    Column(name="decided_at", type="TIMESTAMP_LTZ(3)"),
+    Column(name="alert_id", type="STRING"),
+    Column(name="alert", type=_ALERT),
+    Column(name="topic", type="STRING NOT NULL METADATA"),
+)
+"""What a decision is written with, in the order of ``DecisionRow.java``.
 
 The order is also that in which a sink takes them, metadata last: so no step between has to copy the
 row.
 """
+OUTBOX_COLUMNS = tuple(column.name for column in _OUTBOX)
 
 
 def quote(text: str) -> str:
@@ -86,10 +97,7 @@ def transactions(
     rates = ",".join(f"{currency}={rate}" for currency, rate in fx.rates.items())
     return _table(
         "transactions",
-        [
-            *columns,
-            *_RECORD,
-        ],
+        [*columns, *_RECORD],
         {
             **_source(kafka, kafka.topics().transactions.name, group),
             "scan.startup.mode": "group-offsets",
@@ -181,41 +189,9 @@ def outbox(kafka: KafkaSettings, *, job: str, features: Iterable[str]) -> str:
     ``features``: ``name:kind`` in the order of the feature array.
     """
     topics = kafka.topics()
-    rules = (
-        "ARRAY<ROW<`id` STRING, `weight` DOUBLE, `observed` DOUBLE, `limit` DOUBLE, "
-        "`because` STRING>>"
-    )
-    opening = "ROW<`decision_id` STRING, `transaction_id` STRING, `event_time` TIMESTAMP_LTZ(3)>"
-    alert = (
-        "ROW<`alert_id` STRING, `sequence` BIGINT, `card_id` STRING, `customer_id` STRING, "
-        "`opened_at` TIMESTAMP_LTZ(3), `updated_at` TIMESTAMP_LTZ(3), `decisions` BIGINT, "
-        "`money_at_risk` DOUBLE, `base_currency` STRING, `score` DOUBLE, `band` STRING, "
-        f"`ruleset` STRING, `rules` {rules}, `opening` {opening}>"
-    )
     return _table(
         "outbox",
-        [
-            Column(name="record_key", type="STRING"),
-            Column(name="decision_id", type="STRING"),
-            Column(name="transaction", type="BYTES"),
-            Column(name="base_amount", type="DOUBLE"),
-            Column(name="base_currency", type="STRING"),
-            Column(name="features", type="ARRAY<DOUBLE>"),
-            Column(name="score", type="DOUBLE"),
-            Column(name="band", type="STRING"),
-            Column(name="rules_fired", type="ARRAY<STRING>"),
-            Column(name="ruleset", type="STRING"),
-            Column(name="model", type="STRING"),
-            Column(name="is_late", type="BOOLEAN"),
-            Column(name="is_duplicate", type="BOOLEAN"),
-            Column(name="duplicate_of_offset", type="BIGINT"),
-            Column(name="previous_transaction_id", type="STRING"),
-            Column(name="source", type="ROW<`topic` STRING, `partition` INT, `offset` BIGINT>"),
-            Column(name="decided_at", type="TIMESTAMP_LTZ(3)"),
-            Column(name="alert_id", type="STRING"),
-            Column(name="alert", type=alert),
-            Column(name="topic", type="STRING NOT NULL METADATA"),
-        ],
+        _OUTBOX,
         {
             **_sink(kafka, f"{topics.decisions.name};{topics.alerts.name}", f"{job}-outbox"),
             "value.format": "fraudlake",

@@ -100,7 +100,6 @@ def read_given_up(settings: Settings) -> str | None:
 
 def _lag(settings: Settings) -> int:
     topic = settings.kafka.topics().transactions.name
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
     ends = read_offsets(settings.kafka, topic)
-    read = read_group_offsets(settings.kafka, group, topic)
+    read = read_group_offsets(settings.kafka, settings.job_group, topic)
     return sum(held.end - read.get(partition, held.start) for partition, held in ends.items())

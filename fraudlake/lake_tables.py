@@ -25,8 +25,7 @@ def apply_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) 
     from sinks.lakehouse.schema import apply_changes
 
     features = features_of(ruleset, more)
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None  # it is created where it is writable
+    with open_catalog(settings) as catalog:
         return apply_changes(catalog, settings.lakehouse, features)
 
 
@@ -56,11 +55,11 @@ def bring_up_tables(
 
 def plan_tables(settings: Settings, *, ruleset: str, more: Iterable[str] = ()) -> list[Change]:
     """What ``apply_tables`` would do; nothing is made, not even the catalog."""
-    from sinks.lakehouse.catalog import open_catalog
+    from sinks.lakehouse.catalog import find_catalog
     from sinks.lakehouse.schema import plan_changes, plan_everything
 
     features = features_of(ruleset, more)
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         if catalog is None:
             return plan_everything(settings.lakehouse)
         return plan_changes(catalog, settings.lakehouse, features)

@@ -14,7 +14,7 @@ from fraudlake.stack.supervisor import Supervisor
 from pipelines.errors import SettingsError, StackError
 
 if TYPE_CHECKING:
-    from bench.kills import Victim
+    from bench.faults.kills import Victim
     from pipelines.settings import Settings
 
 

@@ -121,7 +121,7 @@ def read_newest(kafka: KafkaSettings, topic: str) -> dict[int, int]:
         tails = {
             part: range(max(one.start, one.end - reach), one.end) for part, one in held.items()
         }
-        read_topic(kafka, topic, tails, on_record=note, on_progress=lambda _: None)
+        read_topic(kafka, topic, tails, on_record=note)
         held = {
             part: one
             for part, one in held.items()

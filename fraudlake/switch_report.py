@@ -19,7 +19,7 @@ from sinks.reconciliation.outputs import Outputs
 from sinks.reconciliation.topic import place_of, read_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from confluent_kafka import Message
 
@@ -86,7 +86,6 @@ def report_switch(settings: Settings, mark: Mark, *, ruleset: str) -> SwitchRepo
         topics.transactions.name,
         stretch,
         on_record=lambda message: transactions.add(*place_of(message)),
-        on_progress=_ignore,
     )
     deadline = time.monotonic() + READABLE_SECONDS
     while True:
@@ -162,20 +161,18 @@ def longest_gap_s(times_ms: Iterable[int]) -> float | None:
 
 
 def _read(settings: Settings) -> dict[int, int]:
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    return read_group_offsets(settings.kafka, group, settings.kafka.topics().transactions.name)
+    topic = settings.kafka.topics().transactions.name
+    return read_group_offsets(settings.kafka, settings.job_group, topic)
 
 
 def _ends(settings: Settings, topic: str) -> dict[int, int]:
     return {part: held.end for part, held in read_offsets(settings.kafka, topic).items()}
 
 
-def _read_since(settings: Settings, topic: str, since: dict[int, int], take: object) -> None:
+def _read_since(
+    settings: Settings, topic: str, since: dict[int, int], take: Callable[[Message], None]
+) -> None:
     stretch: Stretch = {
         part: range(since.get(part, 0), end) for part, end in _ends(settings, topic).items()
     }
-    read_topic(settings.kafka, topic, stretch, on_record=take, on_progress=_ignore)  # type: ignore[arg-type]
-
-
-def _ignore(records: int) -> None:
-    """Nobody watches: the stretch is short."""
+    read_topic(settings.kafka, topic, stretch, on_record=take)

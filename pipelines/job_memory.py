@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import JobError
 from pipelines.file_lock import hold_file
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,11 +78,7 @@ def remembered(settings: Settings) -> Remembered | None:
 
 def remember(settings: Settings, what: Remembered) -> None:
     """Put ``what`` in place of what was remembered, in one step."""
-    path = _file(settings, "json")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(what)) + "\n", encoding="utf-8")
-    draft.replace(path)
+    write_whole(_file(settings, "json"), json.dumps(asdict(what)) + "\n")
 
 
 def statement_file(settings: Settings, job_id: str) -> Path:
@@ -114,5 +111,4 @@ def is_being_changed(settings: Settings) -> bool:
 
 
 def _file(settings: Settings, kind: str) -> Path:
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    return settings.stack.home / "flink" / f"{group}.{kind}"
+    return settings.stack.home / "flink" / f"{settings.job_group}.{kind}"

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.errors import RulesetError
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,14 +84,12 @@ def keep(
     settings: Settings, ruleset: Ruleset, text: str, *, source: str, origin: Origin, now: datetime
 ) -> Path:
     """Keep the file of a rule set under its version; its copy."""
-    folder = rules_folder(settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / f"{ruleset.version.replace('@', '-')}.toml"
+    copy = rules_folder(settings) / f"{ruleset.version.replace('@', '-')}.toml"
     # One that is there without it came at a time that nobody knows any more.
     if not copy.is_file():
         arrival = Arrival(source=source, origin=origin, at=now.isoformat(timespec="seconds"))
-        put_in_place(_arrival_file(copy), json.dumps(asdict(arrival)) + "\n")
-    put_in_place(copy, text)
+        write_whole(_arrival_file(copy), json.dumps(asdict(arrival)) + "\n")
+    write_whole(copy, text)
     return copy
 
 
@@ -104,13 +102,6 @@ def read_kept(settings: Settings) -> list[KeptRuleset]:
 def rules_folder(settings: Settings) -> Path:
     """Where they lie, and with them what says which is in force."""
     return settings.stack.home / FOLDER
-
-
-def put_in_place(path: Path, text: str) -> None:
-    """Make ``text`` the content of a file in one step; two at once do not disturb each other."""
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _arrival_file(copy: Path) -> Path:

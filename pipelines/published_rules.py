@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import RulesetError
 from pipelines.features import load_features
 from pipelines.job_memory import remembered
-from pipelines.kept_rules import keep, put_in_place, rules_folder
+from pipelines.kept_rules import keep, rules_folder
 from pipelines.rules import (
     Ruleset,
     compile_rules,
@@ -25,6 +25,7 @@ from pipelines.rules import (
     shipped_rulesets,
 )
 from pipelines.rules.difference import describe_difference
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +93,7 @@ def publish(settings: Settings, *, ruleset: str | None, now: datetime) -> Public
         at=now.isoformat(timespec="seconds"),
     )
     difference = _describe(settings, known, checked)
-    put_in_place(rules_folder(settings) / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
+    write_whole(rules_folder(settings) / ACTIVE_FILE, json.dumps(asdict(published)) + "\n")
     return Publication(
         published=published,
         before=None if known is None else known.version,

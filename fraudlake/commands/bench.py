@@ -73,41 +73,24 @@ def stream(
 
     Needs the servers (`fraudlake up --servers`) and a quiet machine.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from bench.rule_choice import write_choice
     from bench.stream import Load, run_stream_benchmark
+    from fraudlake.commands.bench_progress import step_bars
     from fraudlake.stopping import interrupt_on_ending
     from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
     interrupt_on_ending()
-    bar = Progress(
-        TextColumn("{task.description:<20}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
-    with bar, TemporaryDirectory() as folder:
+    settings = Settings.from_env()
+    with step_bars() as bars, TemporaryDirectory() as folder:
         chosen = str(write_choice(ruleset, entity, Path(folder))) if entity else ruleset
-        tasks: dict[str, int] = {}
-
-        def on_progress(step: str, done: int, total: int) -> None:
-            task = tasks.setdefault(step, -1)
-            if task < 0:
-                task = tasks[step] = bar.add_task(step, total=total)
-            bar.update(task, completed=done)  # type: ignore[arg-type]
-
-        settings = Settings.from_env()
         result = run_stream_benchmark(
             settings,
             Load(records=records, cards=cards, zipf=zipf, seed=seed, uses_per_day=uses_per_day),
             ruleset=chosen,
             backends=[one.value for one in backend or ()] or [settings.flink.state_backend],
             submit=run_submission,
-            on_progress=on_progress,
+            on_progress=bars,
             with_loop=with_loop,
         )
     if as_json:

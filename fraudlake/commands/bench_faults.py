@@ -13,8 +13,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.fault_traffic import FaultLoad
-    from bench.faults import FaultReport
+    from bench.faults.run import FaultReport
+    from bench.faults.traffic import FaultLoad
 
 
 def faults(
@@ -34,10 +34,10 @@ def faults(
     servers (`fraudlake up --servers`). Example: fraudlake bench faults --records 100000 --kills 3
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from bench.fault_traffic import FaultLoad, span_ms
-    from bench.faults import run_fault_bench
+    from bench.faults.run import run_fault_bench
+    from bench.faults.traffic import FaultLoad, span_ms
+    from fraudlake.commands.bench_progress import step_bars
     from fraudlake.local_operator import LocalOperator
     from pipelines.settings import Settings
 
@@ -48,32 +48,16 @@ def faults(
         rate=rate,
         start_ms=time.time_ns() // 1_000_000 - span_ms(records),
     )
-    console = Console(stderr=True)
-    console.print(f"seed {load.seed}")
-    bar = Progress(
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    )
-    with bar:
-        tasks: dict[str, int] = {}
-
-        def on_progress(step: str, done: int, total: int) -> None:
-            task = tasks.setdefault(step, -1)
-            if task < 0:
-                task = tasks[step] = bar.add_task(step, total=total)
-            bar.update(task, completed=done)  # type: ignore[arg-type]
-
+    with step_bars() as bars:
+        bars.console.print(f"seed {load.seed}")
         report = run_fault_bench(
             settings,
             load,
             kills=kills,
             ruleset=ruleset,
             operator=LocalOperator(settings),
-            on_progress=on_progress,
-            say=bar.console.print,
+            on_progress=bars,
+            say=bars.console.print,
         )
     if as_json:
         facts = {"well": report.is_well, "kills_by_victim": report.kills_by_victim}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bench.lake_day import DayOfCommits
-    from bench.lake_sink import SinkBenchmark
-    from bench.lake_tables import TableBenchmark
+    from bench.lake.day import DayOfCommits
+    from bench.lake.sink import SinkBenchmark
+    from bench.lake.tables import TableBenchmark
 
 TARGET_ROWS = 100_000
 TARGET_COMMIT_MS = 150
@@ -43,9 +43,9 @@ def lake(
     """
     from rich.console import Console
 
-    from bench.lake_day import run_day_benchmark
-    from bench.lake_sink import run_sink_benchmark
-    from bench.lake_tables import run_table_benchmark
+    from bench.lake.day import run_day_benchmark
+    from bench.lake.sink import run_sink_benchmark
+    from bench.lake.tables import run_table_benchmark
     from pipelines.settings import Settings
 
     settings = Settings.from_env()

@@ -34,29 +34,19 @@ def latency(
 
     Example: fraudlake bench latency --interval-ms 200 --interval-ms 1000 --interval-ms 10000
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
     from bench.latency import LatencyLoad, run_latency_benchmark
+    from fraudlake.commands.bench_progress import step_bars
     from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
-    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        tasks: dict[str, int] = {}
-
-        def on_progress(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total)
-            bar.update(tasks[step], completed=done)  # type: ignore[arg-type]
-
+    with step_bars() as bars:
         result = run_latency_benchmark(
             Settings.from_env(),
             LatencyLoad(rate=rate, seconds=seconds, cards=cards, seed=seed),
             intervals_ms=interval_ms or [1000],
             ruleset=ruleset,
             submit=run_submission,
-            on_progress=on_progress,
+            on_progress=bars,
         )
     if as_json:
         typer.echo(json.dumps(asdict(result)))

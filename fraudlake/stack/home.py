@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import SettingsError, StackError
 from pipelines.file_lock import hold_file
 from pipelines.settings import ENDPOINTS_FILE
+from pipelines.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,9 +96,7 @@ class Home:
         for section, table in values.items():
             lines += ["", f"[{section}]"]
             lines += [f"{name} = {_toml(value)}" for name, value in table.items()]
-        draft = self.endpoints.with_suffix(".draft")
-        draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        draft.replace(self.endpoints)
+        write_whole(self.endpoints, "\n".join(lines) + "\n")
 
     def read_endpoints(self) -> Endpoints:
         """What ``write_endpoints`` wrote; empty while the stack is down."""

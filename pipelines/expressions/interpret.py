@@ -28,6 +28,12 @@ _COMPUTE: dict[str, Callable[[Any, Any], float]] = {
     "*": operator.mul,
     "/": operator.truediv,
 }
+_CALL: dict[str, Callable[[list[Any]], float]] = {
+    "abs": lambda values: abs(values[0]),
+    "least": min,
+    "greatest": max,
+}
+"""The functions that are NULL where any argument is."""
 
 
 def fires(condition: Node, row: Row) -> bool:
@@ -90,6 +96,4 @@ def _call(function: str, values: list[Any]) -> Value:
         return present[0] if present else None
     if any(value is None for value in values):
         return None
-    if function == "abs":
-        return float(abs(values[0]))
-    return float(min(values) if function == "least" else max(values))
+    return float(_CALL[function](values))

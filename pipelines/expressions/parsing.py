@@ -6,7 +6,6 @@ documented subset gets through: no other function, no sub-query, no cast, no sta
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sqlglot import expressions as exp
 from pipelines.expressions import tree
 from pipelines.expressions.folding import fold
 from pipelines.expressions.tree import Node, type_of
+from pipelines.hints import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,10 +28,6 @@ SMALLEST, LARGEST = 1e-15, 1e15
 """Numbers in a rule stay so far inside a double that no sensible arithmetic leaves it."""
 
 _WORDS = {"number": "a number", "text": "a text", "boolean": "a condition", "null": "always null"}
-ALLOWED = (
-    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
-    "coalesce, abs, least, greatest"
-)
 _COMPARISONS: dict[type[exp.Expr], tree.Comparison] = {
     exp.EQ: "=",
     exp.NEQ: "<>",
@@ -53,6 +49,10 @@ _FUNCTIONS: dict[type[exp.Expr], tree.Function] = {
     exp.Least: "least",
     exp.Greatest: "greatest",
 }
+ALLOWED = (
+    "and, or, not, comparisons, + - * /, in (...), between, is [not] null, case when, "
+    + ", ".join(_FUNCTIONS.values())
+)
 
 
 class ExpressionFault(Exception):
@@ -72,12 +72,6 @@ def parse_number(text: str, columns: Mapping[str, Column]) -> Node:
 def parse_expression(text: str, columns: Mapping[str, Column]) -> Node:
     """The checked tree of any expression of the subset."""
     return _fold(_check(text, columns))
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint at the nearest known name, ready to be appended."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f" - did you mean {near[0]}?" if near else ""
 
 
 def _check(text: str, columns: Mapping[str, Column]) -> Node:
@@ -136,7 +130,7 @@ def _refuse_unknown(parsed: exp.Expr, columns: Mapping[str, Column]) -> None:
     for node in parsed.find_all(exp.Column, bfs=False):
         name = node.name.lower()
         if node.table or name not in columns:
-            hint = did_you_mean(name, columns)
+            hint = nearest(name, columns)
             if hint == "" and isinstance(node.this, exp.Identifier) and node.this.quoted:
                 hint = f" - write a text in single quotes: '{node.name}'"
             faults.append(f"unknown column {_shown(node)}{hint}")

@@ -71,32 +71,38 @@ class Features:
         the card travelled from is in every plan that asks about its travel: an investigator needs
         both ends.
         """
-        wanted = frozenset(names)
-        chosen = [feature for feature in self.features if feature.name in wanted]
+        chosen = self._choose(frozenset(names))
+        drafts = [self._stage(entity, chosen, is_attributes=kind) for entity, kind in ORDER]
+        return self._joined([one for one in drafts if one.features or one.entity == "card"])
+
+    def _choose(self, names: frozenset[str]) -> list[Feature]:
+        chosen = [feature for feature in self.features if feature.name in names]
         if any(feature.aggregate.startswith("travel") for feature in chosen):
             chosen = [
                 feature
                 for feature in self.features
-                if feature.name in wanted or feature.aggregate in ORIGIN_OF_TRAVEL
+                if feature.name in names or feature.aggregate in ORIGIN_OF_TRAVEL
             ]
         if len(chosen) > MOST_FEATURES:
             msg = f"{len(chosen)} features are asked for - at most {MOST_FEATURES} in one job"
             raise FeaturesError(msg)
-        drafts = [self._stage(entity, chosen, is_attributes=kind) for entity, kind in ORDER]
-        stages = [stage for stage in drafts if stage.features or stage.entity == "card"]
-        if any(stage.mixes_cards for stage in stages):
-            stages = [replace(stage, is_numbering=stage.entity == "card") for stage in stages]
-        behind = list(accumulate((len(stage.features) for stage in stages), initial=0))
+        return chosen
+
+    def _joined(self, stages: list[Stage]) -> tuple[Stage, ...]:
+        """The stages, each knowing what the others put into the row that they share."""
+        filters = {item.name for stage in stages for item in stage.filters}
+        categories = {name for stage in stages for name in stage.categories}
+        is_mixed = any(stage.mixes_cards for stage in stages)
+        firsts = accumulate((len(stage.features) for stage in stages), initial=0)
         return tuple(
             replace(
                 stage,
                 first_feature=first,
-                all_filters=_in_use(self.filters, [stage.filters for stage in stages]),
-                all_categories=tuple(
-                    name for name in CATEGORIES if any(name in item.categories for item in stages)
-                ),
+                is_numbering=is_mixed and stage.entity == "card",
+                all_filters=tuple(item.name for item in self.filters if item.name in filters),
+                all_categories=tuple(name for name in CATEGORIES if name in categories),
             )
-            for first, stage in zip(behind, stages, strict=False)
+            for first, stage in zip(firsts, stages, strict=False)
         )
 
     def _stage(self, entity: Entity, chosen: list[Feature], *, is_attributes: bool) -> Stage:
@@ -124,8 +130,3 @@ class Features:
 def card_stage(stages: Iterable[Stage]) -> Stage:
     """The one of the card, which every selection has."""
     return next(stage for stage in stages if stage.entity == "card")
-
-
-def _in_use(filters: Iterable[Filter], used: Iterable[tuple[Filter, ...]]) -> tuple[str, ...]:
-    names = {item.name for group in used for item in group}
-    return tuple(item.name for item in filters if item.name in names)

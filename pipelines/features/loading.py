@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pipelines.columns import transaction_columns
 from pipelines.errors import FeaturesError
-from pipelines.expressions.parsing import ExpressionFault, did_you_mean, parse_condition
+from pipelines.expressions.parsing import ExpressionFault, parse_condition
 from pipelines.features.declared import CATEGORIES, Features
 from pipelines.features.stage import OF_LABELS, Entity, Feature, Filter, Kind
+from pipelines.hints import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -177,7 +178,7 @@ def _key_faults(table: Mapping[str, Any]) -> list[str]:
     aggregate = AGGREGATES.get(str(table.get("aggregate")))
     if aggregate is None:
         named = str(table.get("aggregate", ""))
-        hint = did_you_mean(named, AGGREGATES)
+        hint = nearest(named, AGGREGATES)
         return [f"aggregate={named!r} must be one of {', '.join(AGGREGATES)}{hint}"]
     allowed = (*_COMMON_KEYS, *aggregate.needs, *aggregate.takes)
     found = [
@@ -215,7 +216,7 @@ def _value_faults(table: Mapping[str, Any], filters: set[str]) -> list[str]:
     for key, allowed in closed.items():
         if key in table and table[key] not in allowed:
             names = ", ".join(sorted(allowed)) or "nothing, for [filter] is empty"
-            hint = did_you_mean(str(table[key]), allowed)
+            hint = nearest(str(table[key]), allowed)
             found.append(f"{key}={table[key]!r} must be one of {names}{hint}")
     found += _label_faults(table)
     return found + (_window_faults(table) if "windows" in table else [])

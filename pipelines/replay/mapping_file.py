@@ -133,35 +133,44 @@ class _Reading:
         read = {key: value for key, value in source.items() if key in _SOURCE_KEYS}
         for key in _strange(source, _SOURCE_KEYS):
             self._fault("source", key, f"unknown setting {key}{suggest(key, _SOURCE_KEYS)}")
-        if "format" in read and read["format"] not in FORMATS:
-            self._fault(
-                "source",
-                "format",
-                f"format = {read['format']!r} - must be one of {', '.join(FORMATS)}",
-            )
+        self._check_format(read)
+        self._check_characters(read)
+        self._check_encoding(read)
+        if "missing" in read:
+            read["missing"] = self._read_missing(read["missing"])
+        return read
+
+    def _check_format(self, source: Mapping[str, Any]) -> None:
+        found = source.get("format", FORMATS[0])
+        if found not in FORMATS:
+            sentence = f"format = {found!r} - must be one of {', '.join(FORMATS)}"
+            self._fault("source", "format", sentence)
+
+    def _check_characters(self, source: Mapping[str, Any]) -> None:
         for key in ("delimiter", "quote", "decimal"):
-            value = read.get(key)
+            value = source.get(key)
             allowed = isinstance(value, str) and len(value) == 1
-            if key in read and not allowed and (key, value) != ("quote", ""):
+            if key in source and not allowed and (key, value) != ("quote", ""):
                 self._fault("source", key, f"{key} = {value!r} - must be one character")
-        if read.get("decimal") not in (None, ".", ","):
+        if source.get("decimal") not in (None, ".", ","):
             self._fault("source", "decimal", "decimal must be '.' or ','")
+
+    def _check_encoding(self, source: Mapping[str, Any]) -> None:
         try:
-            codecs.lookup(read.get("encoding", "utf-8"))
+            codecs.lookup(source.get("encoding", "utf-8"))
         except (LookupError, TypeError):
             self._fault(
                 "source",
                 "encoding",
-                f"encoding = {read['encoding']!r} - must be one "
+                f"encoding = {source['encoding']!r} - must be one "
                 "Python knows, such as utf-8 or latin-1",
             )
-        if "missing" in read:
-            missing = read["missing"]
-            if not isinstance(missing, list) or not all(isinstance(m, str) for m in missing):
-                self._fault("source", "missing", 'missing must be a list of texts: ["", "NULL"]')
-                missing = []
-            read["missing"] = frozenset(missing)
-        return read
+
+    def _read_missing(self, texts: object) -> frozenset[str]:
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            self._fault("source", "missing", 'missing must be a list of texts: ["", "NULL"]')
+            return frozenset()
+        return frozenset(texts)
 
     def _read_rules(self, fields: Mapping[str, Any]) -> list[FieldRule]:
         rules = []

@@ -11,13 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from pipelines.errors import RulesetError
-from pipelines.expressions.parsing import (
-    ExpressionFault,
-    did_you_mean,
-    parse_condition,
-    parse_number,
-)
+from pipelines.expressions.parsing import ExpressionFault, parse_condition, parse_number
 from pipelines.expressions.tree import Boolean, Node
+from pipelines.hints import nearest
 from pipelines.rules.comparison import compared_sides
 from pipelines.rules.ruleset import Combine, Example, Rule, Ruleset, State
 from pipelines.rules.sections import Section, find_sections, rule_sections
@@ -67,7 +63,7 @@ def find_ruleset(name: str | Path) -> Path:
     shipped = shipped_rulesets()
     path = shipped.get(str(name), Path(name))
     if not path.is_file():
-        hint = did_you_mean(str(name), shipped)
+        hint = nearest(str(name), shipped)
         msg = f"no rule set {str(name)!r}{hint} (shipped: {', '.join(shipped)}; or a file's path)"
         raise RulesetError(msg)
     return path
@@ -104,7 +100,7 @@ class _Reader:
         head = next((s for s in self._sections if s.name == "ruleset"), self._sections[0])
         for key in content.keys() - {"ruleset", "rule"}:
             line = next((s.line for s in self._sections if s.name == key), head.line_of(key))
-            hint = did_you_mean(key, ("ruleset", "rule"))
+            hint = nearest(key, ("ruleset", "rule"))
             self._fault(line, f"unknown section {key}{hint}; allowed: [ruleset] and [[rule]]")
         table = content.get("ruleset")
         if not isinstance(table, dict):
@@ -210,7 +206,7 @@ class _Reader:
     def _given(self, name: str, value: object, place: Section) -> float | str:
         line = place.line_of("given")
         if name not in self._columns:
-            hint = did_you_mean(name, self._columns)
+            hint = nearest(name, self._columns)
             self._fault(line, f"example gives unknown column {name}{hint}")
         elif self._columns[name].type == "text" and not isinstance(value, str):
             self._fault(line, f"example gives {name}={value!r}; it must be text")
@@ -251,7 +247,7 @@ class _Reader:
     def _check_keys(self, table: dict[str, Any], known: tuple[str, ...], place: Section) -> None:
         for key in table:
             if key not in known:
-                hint = did_you_mean(key, known)
+                hint = nearest(key, known)
                 fault = f"unknown key {key}{hint}; allowed: {', '.join(known)}"
                 self._fault(place.line_of(key), fault)
 
@@ -260,7 +256,7 @@ class _Reader:
     ) -> str:
         value = self._text(table, key, place)
         if value and value not in allowed:
-            hint = did_you_mean(value, allowed)
+            hint = nearest(value, allowed)
             fault = f"{key}={value!r} must be one of {', '.join(allowed)}{hint}"
             self._fault(place.line_of(key), fault)
         return value

@@ -13,8 +13,9 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.expressions.parsing import ExpressionFault, did_you_mean
+from pipelines.expressions.parsing import ExpressionFault
 from pipelines.expressions.rendering import Dialect, quote_name, quote_text
+from pipelines.hints import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ def _slot_fault(
     name: str, spec: str, conversion: str | None, columns: Mapping[str, Column]
 ) -> str | None:
     if name not in columns:
-        return f"shows unknown column {{{name}}}{did_you_mean(name, columns)}"
+        return f"shows unknown column {{{name}}}{nearest(name, columns)}"
     if conversion is not None:
         return f"uses !{conversion} in {{{name}}}; write {{{name}}}"
     if columns[name].type == "text" and spec:

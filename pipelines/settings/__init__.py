@@ -103,6 +103,14 @@ class Settings:
             raise SettingsError("; ".join(faults))
         return settings
 
+    @property
+    def job_group(self) -> str:
+        """The name under which the job reads Kafka: no other pipeline on that Kafka has it.
+
+        Its consumer group, its transactions and what is remembered of it are named so.
+        """
+        return f"{self.kafka.topic_prefix}{self.flink.job_name}"
+
     def to_env(self) -> dict[str, str]:
         """The environment that makes ``from_env`` give these settings, for a child process.
 

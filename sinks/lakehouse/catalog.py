@@ -32,25 +32,41 @@ REQUEST_SECONDS = 60.0
 
 
 @contextmanager
-def open_catalog(settings: Settings, *, writable: bool) -> Iterator[Catalog | None]:
-    """The catalog; its connections are closed at the end of the block.
+def open_catalog(settings: Settings) -> Iterator[Catalog]:
+    """The catalog, made where it is missing; its connections are closed at the end of the block.
 
-    With ``writable`` what a SQL catalog needs is created. Otherwise nothing is, and None stands for
-    a catalog that does not exist yet. TransientError when it cannot be reached, SinkError when it
-    refuses.
+    TransientError when it cannot be reached, SinkError when it refuses.
     """
     file = _local_file(settings)
-    if file is not None and not file.is_file():
-        if not writable:
-            yield None
-            return
+    if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
+    with _connected(settings, file) as catalog:
+        with explained(settings):
+            _make_tables(catalog)
+        yield catalog
+
+
+@contextmanager
+def find_catalog(settings: Settings) -> Iterator[Catalog | None]:
+    """The catalog as ``open_catalog`` gives it, but nothing is made: None where none is yet."""
+    file = _local_file(settings)
+    if file is not None and not file.is_file():
+        yield None
+        return
+    with _connected(settings, file) as catalog:
+        with explained(settings):
+            has_tables = _has_tables(catalog)
+        yield catalog if has_tables else None
+
+
+@contextmanager
+def _connected(settings: Settings, file: Path | None) -> Iterator[Catalog]:
     with explained(settings):
         catalog = load_catalog(NAME, **catalog_properties(_named(settings, file)))
     try:
-        with explained(settings):
-            exists = _prepare(catalog, writable=writable)
-        yield catalog if exists else None
+        if isinstance(catalog, RestCatalog):
+            bound_requests(catalog, seconds=REQUEST_SECONDS)
+        yield catalog
     finally:
         catalog.close()
 
@@ -73,19 +89,20 @@ def _named(settings: Settings, file: Path | None) -> LakehouseSettings:
     )
 
 
-def _prepare(catalog: Catalog, *, writable: bool) -> bool:
-    """True if the catalog can be used; a SQL catalog may have to create its own tables first."""
-    if isinstance(catalog, RestCatalog):
-        bound_requests(catalog, seconds=REQUEST_SECONDS)
+def _has_tables(catalog: Catalog) -> bool:
+    """False for a SQL catalog that lacks the tables of its own."""
     if not isinstance(catalog, SqlCatalog):
         return True
-    exists = sqlalchemy.inspect(catalog.engine).has_table(IcebergTables.__tablename__)
-    if writable and not exists:
-        try:
-            catalog.create_tables()
-        except DBAPIError as error:
-            # Another process creates them at the same time; what it has not got to yet is left.
-            if "already exists" not in str(error.orig):
-                raise
-            catalog.create_tables()
-    return exists or writable
+    return sqlalchemy.inspect(catalog.engine).has_table(IcebergTables.__tablename__)
+
+
+def _make_tables(catalog: Catalog) -> None:
+    if not isinstance(catalog, SqlCatalog) or _has_tables(catalog):
+        return
+    try:
+        catalog.create_tables()
+    except DBAPIError as error:
+        # Another process creates them at the same time; what it has not got to yet is left.
+        if "already exists" not in str(error.orig):
+            raise
+        catalog.create_tables()

@@ -12,7 +12,7 @@
 --
 -- TRY gives NULL for a text that fails, instead of failing the whole query. The last columns are
 -- evidence: Python turns them into a verdict, and judges the values of which there are few
--- (`verdicts.py`), each different one once.
+-- (`certainty.py`), each different one once.
 WITH parsed AS (
     SELECT
         * EXCLUDE (features_text, rest),

@@ -1,8 +1,7 @@
 """The sink's work handed to a Flink job, for when one writer no longer suffices: its script.
 
 Columns and features are those of the tables as they are, and each topic is read from exactly where
-its table ends. Secrets are left out, with a line that says where they go. ``take_back.py`` is the
-way back.
+its table ends. ``take_back.py`` is the way back.
 """
 
 from __future__ import annotations
@@ -12,12 +11,10 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
-from sqlalchemy import make_url
-
-from pipelines.errors import SinkError
 from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.flink_catalog import flink_catalog
+from sinks.lakehouse.plan import literal
 from sinks.lakehouse.position import restore
-from sinks.lakehouse.properties import is_rest
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import apply_changes, feature_names
 from sinks.lakehouse.source import Source, name_group
@@ -27,7 +24,7 @@ from sinks.lakehouse.writer import has_rows_of_flink, pass_to_flink, refuse
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
-    from pipelines.settings import LakehouseSettings, Settings
+    from pipelines.settings import Settings
     from sinks.lakehouse.position import Position
 
 _TIME_OF = re.compile(r"TIME_OF\((.+)\)")
@@ -48,8 +45,7 @@ def hand_over(settings: Settings) -> str:
     """
     lakehouse = settings.lakehouse
     values = {"namespace": lakehouse.namespace, "catalog": _options(flink_catalog(lakehouse))}
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
-        assert catalog is not None  # it is created where it is writable
+    with open_catalog(settings) as catalog, explained(settings):
         apply_changes(catalog, lakehouse, {})
         settled: list[tuple[Table, Position]] = []
         for one in SINK_TABLES:
@@ -68,49 +64,6 @@ def hand_over(settings: Settings) -> str:
     return _TIME_OF.sub(_TIME, Template(text).substitute(values))
 
 
-def flink_catalog(lakehouse: LakehouseSettings) -> dict[str, str]:
-    """The options of the catalog for Flink, which share a warehouse with ours."""
-    options = {"type": "iceberg"}
-    uri = lakehouse.catalog_uri
-    if is_rest(lakehouse):
-        options |= {"catalog-type": "rest", "uri": uri}
-        if lakehouse.catalog_token.reveal() != "":
-            options["token"] = _secret("CATALOG_TOKEN")
-        elif lakehouse.catalog_credential.reveal() != "":
-            options["credential"] = _secret("CATALOG_CREDENTIAL")
-        if lakehouse.catalog_oauth2_uri != "":
-            options["oauth2-server-uri"] = lakehouse.catalog_oauth2_uri
-        if lakehouse.catalog_scope != "":
-            options["scope"] = lakehouse.catalog_scope
-    elif uri.startswith("postgresql"):
-        url = make_url(uri)
-        options |= {
-            "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-            "uri": f"jdbc:postgresql://{url.host}:{url.port or 5432}/{url.database}",
-            "jdbc.user": url.username or "",
-            "jdbc.password": _secret("CATALOG_PASSWORD"),
-            "jdbc.schema-version": "V1",
-        }
-    else:
-        msg = (
-            "Flink cannot share a catalog in SQLite: set FRAUDLAKE_LAKEHOUSE_CATALOG_URI to a REST "
-            "catalog or to PostgreSQL (docs/catalogs.md says how tables move there)"
-        )
-        raise SinkError(msg)
-    if lakehouse.warehouse != "":
-        options["warehouse"] = lakehouse.warehouse
-    if lakehouse.warehouse.startswith("s3://"):
-        options["io-impl"] = "org.apache.iceberg.aws.s3.S3FileIO"
-    if lakehouse.s3_endpoint != "":
-        options |= {"s3.endpoint": lakehouse.s3_endpoint, "s3.path-style-access": "true"}
-    if lakehouse.s3_region != "" or lakehouse.s3_endpoint != "":
-        options["client.region"] = lakehouse.s3_region or "us-east-1"
-    if lakehouse.s3_access_key_id != "":
-        options["s3.access-key-id"] = lakehouse.s3_access_key_id
-        options["s3.secret-access-key"] = _secret("S3_SECRET_ACCESS_KEY")
-    return options
-
-
 def _settle(settings: Settings, declared: LakeTable, table: Table) -> Position:
     """Where a table ends, checked against Kafka."""
     if has_rows_of_flink(table):
@@ -123,10 +76,6 @@ def _settle(settings: Settings, declared: LakeTable, table: Table) -> Position:
         return source.position(dead_letters=0 if stored is None else stored.dead_letters)
     finally:
         source.close()
-
-
-def _secret(name: str) -> str:
-    return f"<the value of FRAUDLAKE_LAKEHOUSE_{name}>"
 
 
 def _topic(settings: Settings, position: Position) -> str:
@@ -158,8 +107,4 @@ def _features(table: Table) -> str:
 
 
 def _options(options: dict[str, str]) -> str:
-    return ",\n".join(f"    {_quote(name)} = {_quote(value)}" for name, value in options.items())
-
-
-def _quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return ",\n".join(f"    {literal(name)} = {literal(value)}" for name, value in options.items())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.iceberg import walk_back
 from sinks.lakehouse.position import read_position
 from sinks.lakehouse.refusals import explained
@@ -45,7 +45,7 @@ def read_heads(settings: Settings) -> list[TableHead]:
     TransientError when the catalog cannot be reached.
     """
     namespace = settings.lakehouse.namespace
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
+    with find_catalog(settings) as catalog, explained(settings):
         if catalog is None:
             return []
         return [

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.position import Position, count_rows, restore
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.tables import SINK_TABLES, TableName
@@ -44,7 +44,7 @@ def read_progress(settings: Settings) -> dict[TableName, TableProgress]:
     origin. Creates nothing.
     """
     found = {table.name: _nothing(table.name) for table in SINK_TABLES}
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
+    with find_catalog(settings) as catalog, explained(settings):
         if catalog is None:
             return found
         for name in found:

@@ -28,7 +28,7 @@ _POSTGRESQL_OPTIONS = {
     "tcp_user_timeout": "30000",
     "application_name": "fraudlake",
 }
-_REGION_OF_ANY = "us-east-1"
+REGION_OF_ANY = "us-east-1"
 
 
 def is_rest(lakehouse: LakehouseSettings) -> bool:
@@ -50,7 +50,7 @@ def store_properties(lakehouse: LakehouseSettings) -> dict[str, str]:
     if lakehouse.s3_endpoint != "":
         properties["s3.endpoint"] = lakehouse.s3_endpoint
         # Without a region pyiceberg asks Amazon for the bucket's, whoever's bucket it is.
-        region = region or _REGION_OF_ANY
+        region = region or REGION_OF_ANY
     if region != "":
         properties["s3.region"] = region
     if lakehouse.s3_access_key_id != "":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from pipelines.errors import NoTablesError, SinkError
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.engine import connect, lock
 from sinks.lakehouse.history import find_state
 from sinks.lakehouse.lake import Lake
@@ -52,7 +52,7 @@ def open_lake(
     there are none yet, SinkError when none has that snapshot; a table that is not kept as it was
     then fails the questions that need it, and no others.
     """
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         with explained(settings):
             tables = {} if catalog is None else _load(catalog, settings.lakehouse.namespace)
         if not tables:

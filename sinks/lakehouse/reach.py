@@ -8,7 +8,7 @@ from pyarrow.fs import FileType
 from pyiceberg.io.pyarrow import PyArrowFileIO
 
 from pipelines.errors import SinkError
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.properties import store_properties
 from sinks.lakehouse.refusals import explained
 
@@ -24,7 +24,7 @@ def describe_reach(settings: Settings) -> str:
     TransientError when catalog or store do not answer, SinkError when they refuse.
     """
     lakehouse = settings.lakehouse
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
+    with find_catalog(settings) as catalog, explained(settings):
         count = 0
         if catalog is not None and catalog.namespace_exists(lakehouse.namespace):
             count = len(catalog.list_tables(lakehouse.namespace))

@@ -15,7 +15,7 @@ from pipelines.contracts.dead_letter import parse_dead_letter
 from pipelines.contracts.decision import parse_decision
 from pipelines.contracts.faults import ContractFault, FaultReason
 from pipelines.contracts.label import parse_label
-from pipelines.contracts.transaction import parse_transaction
+from pipelines.contracts.transaction import FIELD_NAMES, parse_transaction
 from sinks.lakehouse.records import Decoded, Records, Refused
 from sinks.lakehouse.tables import (
     DEAD_LETTERS,
@@ -33,31 +33,12 @@ if TYPE_CHECKING:
 AMOUNT_PLACES = 4
 BASE_AMOUNT_PLACES = 2
 MONEY_DIGITS = 18
-_COPIED = (
-    "transaction_id",
-    "card_id",
-    "customer_id",
-    "merchant_id",
-    "merchant_category",
-    "currency",
-    "channel",
-    "entry_mode",
-    "kind",
-    "status",
-    "decline_reason",
-    "country",
-    "latitude",
-    "longitude",
-    "device_id",
-    "ip_address",
-    "ip_country",
-    "billing_country",
-    "shipping_country",
-    "billing_latitude",
-    "billing_longitude",
-    "shipping_latitude",
-    "shipping_longitude",
+_COPIED = tuple(
+    column.name
+    for column in DECISIONS.columns
+    if column.name in FIELD_NAMES and column.name not in {"event_time", "amount"}
 )
+"""What the contract of the transaction and the table call the same, and hold alike."""
 Row = dict[str, Any]
 
 

@@ -24,7 +24,7 @@ from pyiceberg.exceptions import NoSuchTableError
 
 from pipelines.errors import SinkError, TransientError
 from pipelines.kept_rules import read_kept
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.iceberg import (
     REFUSED,
     UNSURE,
@@ -75,7 +75,8 @@ def record_rulesets(settings: Settings, *, now: datetime) -> Recorded:
     made the table unfit. What was not recorded is by the next call.
     """
     kept = {one.version: one for one in read_kept(settings)}
-    with open_catalog(settings, writable=bool(kept)) as catalog:
+    # Nothing to record makes no catalog.
+    with open_catalog(settings) if kept else find_catalog(settings) as catalog:
         if catalog is None:
             return Recorded(added=(), kept=0, rows=0)
         with explained(settings):

@@ -88,8 +88,7 @@ def _open_lanes(
     topics = settings.kafka.topics()
     create_topics(settings.kafka, (topics.decisions, topics.labels, topics.dead_letters))
     with ExitStack() as opened:
-        catalog = opened.enter_context(open_catalog(settings, writable=True))
-        assert catalog is not None  # it is created where it is writable
+        catalog = opened.enter_context(open_catalog(settings))
         decoder = DecisionDecoder()
         opened.callback(decoder.close)
         letters = Letters(connect_producer(settings.kafka), topic=topics.dead_letters.name)

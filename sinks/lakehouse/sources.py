@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.expressions import AlwaysTrue
 
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.refusals import explained
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def scan_sources(
     wanted = None if within is None else [one for one in within.items() if len(one[1]) > 0]
     if wanted == []:
         return
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
+    with find_catalog(settings) as catalog, explained(settings):
         if catalog is None or not catalog.table_exists(identifier):
             return
         rows = AlwaysTrue() if wanted is None else _within(wanted)

@@ -32,8 +32,7 @@ def take_back(settings: Settings) -> dict[TableName, Position]:
     The job must have been stopped. SinkError if it still writes, or if a record is there twice.
     """
     moved: dict[TableName, Position] = {}
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
-        assert catalog is not None
+    with open_catalog(settings) as catalog, explained(settings):
         for one in SINK_TABLES:
             identifier = (settings.lakehouse.namespace, one.name)
             if not catalog.table_exists(identifier):

@@ -135,8 +135,7 @@ def _stretch(settings: Settings, begin: datetime) -> Stretch:
 
 def _count_waiting(settings: Settings, stretch: Stretch) -> int:
     topic = settings.kafka.topics().transactions.name
-    group = f"{settings.kafka.topic_prefix}{settings.flink.job_name}"
-    decided: Mapping[int, int] = read_group_offsets(settings.kafka, group, topic)
+    decided: Mapping[int, int] = read_group_offsets(settings.kafka, settings.job_group, topic)
     return sum(
         held.stop - max(held.start, min(held.stop, decided.get(part, held.start)))
         for part, held in stretch.items()

@@ -29,7 +29,7 @@ def read_topic(
     stretch: Stretch,
     *,
     on_record: Callable[[Message], None],
-    on_progress: Callable[[int], None],
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Hand each record of the stretch to ``on_record``, and the number read to ``on_progress``."""
     left = {partition for partition, held in stretch.items() if held}

@@ -114,7 +114,7 @@ def test_tables_that_another_tool_has_changed_are_refused(
 ) -> None:
     bring_up_tables(settings, ruleset="speed", say=said.append, warn=said.append)
     assert "rulesets: a new table" in said
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         assert catalog is not None
         with catalog.load_table("fraud.rulesets").update_schema() as update:
             update.rename_column("text", "file")

@@ -92,8 +92,7 @@ def await_rows(settings: Settings, rows: int) -> None:
 
 def delete_row(settings: Settings, decision: str) -> None:
     """As somebody with rights on the catalog could."""
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
         table.delete(f"decision_id = '{decision}'")
 

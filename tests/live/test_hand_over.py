@@ -55,8 +55,7 @@ def lake(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
             catalog_uri=address, catalog_token=Secret(TOKEN), commit_seconds=0.5
         )
         made = dataclasses.replace(settings, lakehouse=lakehouse)
-        with open_catalog(made, writable=True) as catalog:
-            assert catalog is not None
+        with open_catalog(made) as catalog:
             apply_changes(catalog, lakehouse, {"f1": "", "f2": ""})
         yield made
 

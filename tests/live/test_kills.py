@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.comparison import DERIVED
-from bench.fault_traffic import FaultLoad, span_ms
-from bench.faults import run_fault_bench
+from bench.faults.comparison import DERIVED
+from bench.faults.run import run_fault_bench
+from bench.faults.traffic import FaultLoad, span_ms
 from fraudlake.local_operator import LocalOperator
 from pipelines.features import load_features
 

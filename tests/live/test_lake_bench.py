@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.lake_sink import run_sink_benchmark
+from bench.lake.sink import run_sink_benchmark
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

@@ -20,7 +20,7 @@ from fraudlake.lake_tables import apply_tables
 from pipelines.errors import SinkError, TransientError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.records import Records
 from sinks.lakehouse.source import Source, name_group
@@ -160,7 +160,7 @@ def produce_round(producer: Producer, topic: str, number: int) -> dict[tuple[int
 
 
 def stored_decisions(settings: Settings) -> list[tuple[tuple[int, int], str]]:
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
         columns = ("kafka_partition", "kafka_offset", "transaction_id")

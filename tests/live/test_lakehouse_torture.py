@@ -27,7 +27,7 @@ from decision_records import DECISION, decision_value
 from fraudlake.lake_tables import apply_tables
 from pipelines.errors import TransientError
 from pipelines.kafka import read_offsets
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.progress import read_progress
 from sinks.lakehouse.upkeep.round import keep_up
 
@@ -95,7 +95,7 @@ def produce_decisions(settings: Settings) -> set[Place]:
 
 def drop_stray(settings: Settings) -> Path:
     """A file that a writer left long ago, where the rows lie."""
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
         folder = Path(table.location().removeprefix("file://")) / "data"
@@ -142,7 +142,7 @@ def sinks_alive(settings: Settings, kind: str, seed: int, log: Path) -> Iterator
 
 def places(settings: Settings, name: str = "decisions", of: str = "kafka") -> list[Place]:
     """Partition and offset of every row, from one state of the table."""
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         table = catalog.load_table((settings.lakehouse.namespace, name))
         columns = (f"{of}_partition", f"{of}_offset")

@@ -24,7 +24,7 @@ from pipelines.producer import Produced, produce
 from pipelines.rules import shipped_rulesets
 from pipelines.sender import KafkaSender
 from sinks.alerts.client import connect
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -139,7 +139,7 @@ def assert_every_record_once_in_kafka(settings: Settings) -> tuple[set[str], dic
 def assert_every_row_once_in_iceberg(settings: Settings, places: dict[str, Places]) -> None:
     """By pyiceberg alone, over the columns themselves."""
     for name, expected in places.items():
-        with open_catalog(settings, writable=False) as catalog:
+        with find_catalog(settings) as catalog:
             assert catalog is not None
             table = catalog.load_table((settings.lakehouse.namespace, name))
             columns = table.scan(selected_fields=("source_partition", "source_offset")).to_arrow()
@@ -149,8 +149,7 @@ def assert_every_row_once_in_iceberg(settings: Settings, places: dict[str, Place
 
 def assert_every_decision_names_one_recorded_rule_set(settings: Settings, ruleset: str) -> None:
     """By pyiceberg alone: the file in the table is the one that was shipped."""
-    with open_catalog(settings, writable=False) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         decisions, rulesets = (
             catalog.load_table((settings.lakehouse.namespace, name)).scan().to_arrow()
             for name in ("decisions", "rulesets")

@@ -37,8 +37,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def make_tables() -> None:
     settings = Settings.from_env()
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         apply_changes(catalog, settings.lakehouse, {})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pipelines.errors import NoTablesError, SinkError, TransientError
 from pipelines.file_lock import hold_file
-from sinks.lakehouse.catalog import FOLDER, open_catalog
+from sinks.lakehouse.catalog import FOLDER, find_catalog
 from sinks.lakehouse.tables import TABLES
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
 from sinks.lakehouse.upkeep.expiry import expire_snapshots, plan_expiry
@@ -78,7 +78,7 @@ def read_all_figures(settings: Settings, tables: Sequence[str]) -> list[TableFig
 def open_tables(settings: Settings, names: Sequence[str]) -> Iterator[list[Table]]:
     """The named tables, or all; SinkError if there is none of that name, NoTablesError if none."""
     namespace = settings.lakehouse.namespace
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         known = [
             table.name
             for table in TABLES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import plan_changes
 from sinks.lakehouse.tables import FEATURES, TABLES
@@ -34,7 +34,7 @@ def find_differences(settings: Settings) -> list[ColumnDifference] | None:
     SinkError where another tool has changed a column that is in use.
     """
     namespace = settings.lakehouse.namespace
-    with open_catalog(settings, writable=False) as catalog, explained(settings):
+    with find_catalog(settings) as catalog, explained(settings):
         if catalog is None or not any(
             catalog.table_exists((namespace, table.name)) for table in TABLES
         ):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from fraudlake.cli import app
 from pipelines.errors import FeaturesError, SinkError, TransientError
 from pipelines.settings import Settings
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.records import Records
@@ -37,8 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def stored(home: Path) -> Path:
     """Three commits of a label each, as the sink makes them."""
     run("apply")
-    with open_catalog(Settings.from_env(), writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(Settings.from_env()) as catalog:
         for number in range(COMMITS):
             records = Records()
             label = {
@@ -85,7 +84,7 @@ def test_tables_are_made_for_a_rule_set_and_then_are_as_they_should_be(home: Pat
     assert "features are added: " in said
     assert run("diff", "--ruleset", "speed") == "the tables are what they should be\n"
     assert "nothing was done" in run("apply", "--ruleset", "speed")
-    with open_catalog(Settings.from_env(), writable=False) as catalog:
+    with find_catalog(Settings.from_env()) as catalog:
         assert catalog is not None
         schema = catalog.load_table("fraud.decisions").schema()
     assert "of_mine" in feature_names(schema)

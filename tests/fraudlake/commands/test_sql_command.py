@@ -67,8 +67,7 @@ def three_labels(tmp_path: Path) -> None:
     position = Position(
         cluster_id="c", topic_id="t", topic="labels", next_offsets={0: 3}, dead_letters=0
     )
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         for table in TABLES:
             create_table(catalog, LakehouseSettings(), table)
         ledger = Ledger(create_table(catalog, LakehouseSettings(), LABELS))

@@ -115,21 +115,18 @@ def test_a_session_whose_files_upkeep_replaced_looks_anew_by_itself(
     settings = Settings.from_env()
 
     def commit(offset: int) -> None:
-        with open_catalog(settings, writable=True) as catalog:
-            assert catalog is not None
+        with open_catalog(settings) as catalog:
             ledger = Ledger(decisions_table(catalog))
             ledger.commit(decision_blocks({}, offset=offset), at(offset + 1))
 
     def keep_up() -> None:
-        with open_catalog(settings, writable=True) as catalog:
-            assert catalog is not None
+        with open_catalog(settings) as catalog:
             table = decisions_table(catalog)
             far = datetime(2200, 1, 1, tzinfo=UTC)
             for one in plan_compaction(table, target_bytes=10**8, closed_before=far):
                 rewrite_files(table, one, target_bytes=10**8)
         commit(2)
-        with open_catalog(settings, writable=True) as catalog:
-            assert catalog is not None
+        with open_catalog(settings) as catalog:
             expire_snapshots(decisions_table(catalog), keep=1, keep_hours=0)
 
     for offset in range(2):

@@ -58,8 +58,7 @@ def lake_settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def catalog(lake_settings: Settings) -> Iterator[Catalog]:
     """That catalog, open."""
-    with open_catalog(lake_settings, writable=True) as opened:
-        assert opened is not None
+    with open_catalog(lake_settings) as opened:
         yield opened
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from decision_records import at, decision_blocks, decisions_table
@@ -13,8 +13,8 @@ from postgres_server import PASSWORD, Postgres
 from pipelines.errors import SinkError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse import hand_over as module
-from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.hand_over import flink_catalog, hand_over
+from sinks.lakehouse.catalog import find_catalog, open_catalog
+from sinks.lakehouse.hand_over import hand_over
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.position import Position
 from sinks.lakehouse.shaping import shape
@@ -67,19 +67,17 @@ def settings(postgres: Postgres, tmp_path: Path) -> Settings:
 
 
 def store(settings: Settings, blocks: list[pa.Table], end: int) -> None:
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         open_ledger(catalog).commit(blocks, at(end))
 
 
-def open_ledger(catalog: Catalog | None) -> Ledger:
-    assert catalog is not None
+def open_ledger(catalog: Catalog) -> Ledger:
     return Ledger(decisions_table(catalog, "a", "b"))
 
 
 def append_by_flink(settings: Settings, blocks: list[pa.Table]) -> None:
     """As Iceberg's Flink sink does: rows, and its own words in the summary."""
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         table = catalog.load_table(("fraud", "decisions"))
         for block in blocks:
             table.append(shape(block, table, topic="decisions"), snapshot_properties=BY_FLINK)
@@ -125,66 +123,6 @@ def test_values_of_the_script_stand_in_the_order_of_the_columns() -> None:
     assert "REGEXP_EXTRACT" in re.split(r",\n    (?=[A-Z`-])", values)[at_text]
 
 
-@pytest.mark.parametrize(
-    ("lakehouse", "options"),
-    [
-        (
-            {"catalog_uri": "https://catalog.example", "catalog_token": Secret("hunter2")},
-            {
-                "catalog-type": "rest",
-                "uri": "https://catalog.example",
-                "token": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_TOKEN>",
-            },
-        ),
-        (
-            {
-                "catalog_uri": "https://catalog.example",
-                "catalog_credential": Secret("id:hunter2"),
-                "catalog_oauth2_uri": "https://login.example/token",
-                "catalog_scope": "all",
-                "warehouse": "production",
-            },
-            {
-                "catalog-type": "rest",
-                "uri": "https://catalog.example",
-                "credential": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_CREDENTIAL>",
-                "oauth2-server-uri": "https://login.example/token",
-                "scope": "all",
-                "warehouse": "production",
-            },
-        ),
-        (
-            {
-                "catalog_uri": "postgresql://sink@db/lake",
-                "catalog_password": Secret("hunter2"),
-                "warehouse": "s3://lake/tables",
-                "s3_endpoint": "http://minio:9000",
-                "s3_access_key_id": "key",
-                "s3_secret_access_key": Secret("hunter2"),
-            },
-            {
-                "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog",
-                "uri": "jdbc:postgresql://db:5432/lake",
-                "jdbc.user": "sink",
-                "jdbc.password": "<the value of FRAUDLAKE_LAKEHOUSE_CATALOG_PASSWORD>",
-                "jdbc.schema-version": "V1",
-                "warehouse": "s3://lake/tables",
-                "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-                "s3.endpoint": "http://minio:9000",
-                "s3.path-style-access": "true",
-                "client.region": "us-east-1",
-                "s3.access-key-id": "key",
-                "s3.secret-access-key": "<the value of FRAUDLAKE_LAKEHOUSE_S3_SECRET_ACCESS_KEY>",
-            },
-        ),
-    ],
-)
-def test_flink_gets_the_same_catalog_without_its_secrets(
-    lakehouse: dict[str, Any], options: dict[str, str]
-) -> None:
-    assert flink_catalog(LakehouseSettings(**lakehouse)) == {"type": "iceberg", **options}
-
-
 def test_a_catalog_in_sqlite_is_not_handed_over(lake_settings: Settings) -> None:
     with pytest.raises(SinkError, match="Flink cannot share a catalog in SQLite"):
         hand_over(lake_settings)
@@ -214,7 +152,7 @@ def test_a_sink_that_runs_while_it_is_handed_over_stores_nothing_more(
     """Otherwise the job and the sink would store the same records."""
     monkeypatch.setattr(module, "Source", QuietTopic)
     store(settings, decision_blocks({"features": {"a": 1}}), 1)
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         running = open_ledger(catalog)
 
         hand_over(settings)
@@ -264,7 +202,7 @@ def test_a_sink_that_runs_is_found_by_the_hand_over_of_another_process(
 ) -> None:
     """It stores between the look at its position and the mark: the script would be wrong."""
     store(settings, decision_blocks({"features": {"a": 1}}), 1)
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         running = open_ledger(catalog)
 
         class BusyTopic(QuietTopic):
@@ -278,7 +216,7 @@ def test_a_sink_that_runs_is_found_by_the_hand_over_of_another_process(
 
 
 def offsets_in(settings: Settings) -> list[int]:
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         rows = catalog.load_table("fraud.decisions").scan().to_arrow()
     return sorted(rows.column("kafka_offset").to_pylist())

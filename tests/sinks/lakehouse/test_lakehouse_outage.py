@@ -105,7 +105,7 @@ def frozen(words: str) -> Iterator[None]:
 def test_outages_of_catalog_and_store_are_named_in_time_and_the_next_commit_lands(
     settings: Settings, own_postgres: Postgres, own_s3: Store
 ) -> None:
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
+    with open_catalog(settings) as catalog, explained(settings):
         assert catalog is not None
         ledger = Ledger(decisions_table(catalog, "a"))
         ledger.commit(decision_blocks({}), at(1))

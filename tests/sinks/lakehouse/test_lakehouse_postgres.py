@@ -20,7 +20,7 @@ from fraudlake.stack.ports import choose_ports
 from pipelines.errors import SinkError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse import ledger as module
-from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.iceberg import PreparedSnapshot
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.progress import read_progress
@@ -60,8 +60,7 @@ def with_lakehouse(settings: Settings, **changes: str | Secret) -> Settings:
     )
 
 
-def open_ledger(catalog: Catalog | None) -> Ledger:
-    assert catalog is not None
+def open_ledger(catalog: Catalog) -> Ledger:
     return Ledger(decisions_table(catalog, "a", "b", "c"))
 
 
@@ -72,8 +71,8 @@ def ask(settings: Settings, question: str) -> list[tuple[object, ...]]:
 
 def test_rows_land_once_and_the_second_writer_is_fenced(settings: Settings) -> None:
     with (
-        open_catalog(settings, writable=True) as one,
-        open_catalog(settings, writable=True) as other,
+        open_catalog(settings) as one,
+        open_catalog(settings) as other,
     ):
         owner, zombie = open_ledger(one), open_ledger(other)
         owner.commit(decision_blocks({"features": {"a": 1}}), at(1))
@@ -92,8 +91,8 @@ def test_a_commit_that_lost_the_race_is_refused_by_the_catalog_and_leaves_no_row
 ) -> None:
     """The other writer comes between the last look at the table and the commit."""
     with (
-        open_catalog(settings, writable=True) as one,
-        open_catalog(settings, writable=True) as other,
+        open_catalog(settings) as one,
+        open_catalog(settings) as other,
     ):
         loser, winner = open_ledger(one), open_ledger(other)
         loser.commit(decision_blocks({}), at(1))
@@ -126,7 +125,7 @@ def test_many_that_record_rule_sets_at_once_record_each_version_once(settings: S
 
 
 def test_another_process_goes_on_where_the_table_ends(settings: Settings) -> None:
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         open_ledger(catalog).commit(decision_blocks({}, {}), at(2))
 
     done = subprocess.run(
@@ -143,7 +142,7 @@ def test_another_process_goes_on_where_the_table_ends(settings: Settings) -> Non
 
 def test_processes_that_start_at_once_agree_on_one_set_of_tables(settings: Settings) -> None:
     def start(_: int) -> str:
-        with open_catalog(settings, writable=True) as catalog:
+        with open_catalog(settings) as catalog:
             return open_ledger(catalog).table.metadata.table_uuid.hex
 
     with ThreadPoolExecutor(4) as pool:
@@ -166,7 +165,7 @@ def test_reading_an_empty_database_creates_nothing(settings: Settings, postgres:
 def test_a_restart_of_the_server_between_two_commits_is_not_noticed(
     settings: Settings, postgres: Postgres
 ) -> None:
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         ledger = open_ledger(catalog)
         ledger.commit(decision_blocks({}), at(1))
         postgres.stop()
@@ -181,7 +180,7 @@ def test_tables_move_from_the_default_catalog_with_the_lines_of_the_guide(
 ) -> None:
     home = settings.stack.home / ".fraudlake"
     default = Settings(stack=StackSettings(home=home))
-    with open_catalog(default, writable=True) as catalog:
+    with open_catalog(default) as catalog:
         open_ledger(catalog).commit(decision_blocks({"features": {"a": 1}}), at(1))
 
     guide = Path(__file__).parents[3] / "docs" / "catalogs.md"
@@ -192,7 +191,7 @@ def test_tables_move_from_the_default_catalog_with_the_lines_of_the_guide(
             monkeypatch.setenv(name, value)
     exec(lines, {})
 
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         ledger = open_ledger(catalog)
         assert ledger.position == at(1)
         ledger.commit(decision_blocks({}, offset=1), at(2))
@@ -203,10 +202,10 @@ def test_a_server_that_is_away_is_worth_another_try(settings: Settings) -> None:
     port = choose_ports({"nobody": 0}, strict=False)["nobody"]
     away = with_lakehouse(settings, catalog_uri=f"postgresql://lake@127.0.0.1:{port}/lake")
 
-    for writable in (False, True):
+    for entry in (find_catalog, open_catalog):
         with (
             pytest.raises(TransientError, match=r"does not answer.*Connection refused") as caught,
-            open_catalog(away, writable=writable),
+            entry(away),
         ):
             pass
         assert_is_a_sentence(caught.value)
@@ -227,10 +226,10 @@ def test_a_server_that_refuses_is_not_asked_again(
         server = settings.lakehouse.catalog_uri.rpartition("/")[0]
         changes = {"catalog_uri": f"{server}/{changes['database']}"}
 
-    for writable in (False, True):
+    for entry in (find_catalog, open_catalog):
         with (
             pytest.raises(SinkError, match=f"refuses: .*{reason}") as caught,
-            open_catalog(with_lakehouse(settings, **changes), writable=writable),
+            entry(with_lakehouse(settings, **changes)),
         ):
             pass
         assert_is_a_sentence(caught.value)
@@ -240,7 +239,7 @@ def test_a_server_that_refuses_is_not_asked_again(
 def test_the_password_stands_in_no_table_and_no_file(
     settings: Settings, postgres: Postgres
 ) -> None:
-    with open_catalog(settings, writable=True) as catalog:
+    with open_catalog(settings) as catalog:
         ledger = open_ledger(catalog)
         ledger.commit(decision_blocks({}), at(1))
         assert PASSWORD not in repr(catalog) + repr(ledger.table)

@@ -86,8 +86,7 @@ def settings(home: Path) -> Settings:
 @pytest.fixture(scope="module")
 def lake(settings: Settings, home: Path) -> Iterator[Lake]:
     """One for all, because nothing that is asked of it may change it."""
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         blocks = decision_blocks({"band": "allow"}, {"band": "block"})
         Ledger(decisions_table(catalog)).commit(blocks, at(2))
     with open_lake(settings) as opened, pytest.MonkeyPatch.context() as patch:

@@ -71,7 +71,7 @@ def rest(address: str, **changes: str | Secret) -> Settings:
 
 
 def refuse(settings: Settings) -> FraudlakeError:
-    with pytest.raises(FraudlakeError) as caught, open_catalog(settings, writable=True):
+    with pytest.raises(FraudlakeError) as caught, open_catalog(settings):
         pass
     assert "\n" not in str(caught.value)
     assert SECRET not in str(caught.value)
@@ -86,7 +86,7 @@ def refuse(settings: Settings) -> FraudlakeError:
 def test_a_token_is_sent_and_without_one_nothing(
     stub: Stub, settings: dict[str, Secret], login: str | None
 ) -> None:
-    with open_catalog(rest(stub.address, **settings), writable=True):
+    with open_catalog(rest(stub.address, **settings)):
         pass
 
     assert stub.logins == [login]
@@ -136,7 +136,7 @@ def test_a_sqlite_catalog_that_stays_locked_is_worth_another_try(
     create_table(catalog, LakehouseSettings(), DECISIONS)
     monkeypatch.setitem(module._SQLITE_OPTIONS, "timeout", "0.05")
     file = lake_settings.stack.home / "lakehouse" / "catalog.db"
-    with sqlite3.connect(file) as other, open_catalog(lake_settings, writable=True) as mine:
+    with sqlite3.connect(file) as other, open_catalog(lake_settings) as mine:
         other.execute("BEGIN EXCLUSIVE")
         assert mine is not None
         with (

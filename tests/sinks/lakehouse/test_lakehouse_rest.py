@@ -57,8 +57,7 @@ def rest(sql: Settings, address: str, **changes: str | Secret) -> Settings:
     return dataclasses.replace(sql, lakehouse=dataclasses.replace(lakehouse, **changes))
 
 
-def open_ledger(catalog: Catalog | None) -> Ledger:
-    assert catalog is not None
+def open_ledger(catalog: Catalog) -> Ledger:
     return Ledger(decisions_table(catalog, "a", "b", "c"))
 
 
@@ -73,19 +72,19 @@ def test_tables_move_from_the_sql_catalog_to_a_rest_catalog_and_back(
     sql: Settings, classpath: str, warehouse: Path
 ) -> None:
     """Not a file changes place: another server answers for the same ones."""
-    with open_catalog(sql, writable=True) as catalog:
+    with open_catalog(sql) as catalog:
         open_ledger(catalog).commit(decision_blocks({"features": {"a": 1}}), at(1))
 
     file = warehouse.with_name("catalog.db")
     with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
         moved = rest(sql, address, catalog_token=Secret(TOKEN))
-        with open_catalog(moved, writable=True) as catalog:
+        with open_catalog(moved) as catalog:
             ledger = open_ledger(catalog)
             assert ledger.position == at(1)
             ledger.commit(decision_blocks({"features": {"a": 2, "b": 3}}, offset=1), at(2))
         assert ask(moved) == [(0, 1.0, None), (1, 2.0, 3.0)]
 
-    with open_catalog(sql, writable=True) as catalog:
+    with open_catalog(sql) as catalog:
         ledger = open_ledger(catalog)
         assert ledger.position == at(2)
         ledger.commit(decision_blocks({"features": {"b": 4}}, offset=2), at(3))
@@ -100,8 +99,8 @@ def test_a_new_lakehouse_whose_second_writer_is_fenced(
         # The credential is exchanged for a token at the catalog itself.
         settings = rest(sql, address, catalog_credential=Secret("sink:a-secret"))
         with (
-            open_catalog(settings, writable=True) as one,
-            open_catalog(settings, writable=True) as other,
+            open_catalog(settings) as one,
+            open_catalog(settings) as other,
         ):
             owner, zombie = open_ledger(one), open_ledger(other)
             owner.commit(decision_blocks({"features": {"a": 1}}), at(1))
@@ -124,7 +123,7 @@ def test_full_hours_are_known_where_icebergs_own_library_lets_snapshots_go(
     hour = later.replace(minute=0, second=0, microsecond=0)
     with running_rest_catalog(classpath, catalog_file=file, warehouse=warehouse) as address:
         settings = rest(sql, address, catalog_token=Secret(TOKEN))
-        with open_catalog(settings, writable=True) as catalog:
+        with open_catalog(settings) as catalog:
             ledger = open_ledger(catalog)
             made = []
             for offset in range(6):
@@ -155,7 +154,7 @@ def test_a_wrong_token_and_a_server_that_goes_away(
         assert "a-wrong-one" not in str(caught.value)
 
         settings = rest(sql, address, catalog_token=Secret(TOKEN))
-        opened = open_catalog(settings, writable=True)
+        opened = open_catalog(settings)
         catalog = opened.__enter__()
         ledger = open_ledger(catalog)
 

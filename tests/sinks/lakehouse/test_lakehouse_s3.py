@@ -50,8 +50,7 @@ def with_lakehouse(settings: Settings, **changes: str | Secret) -> Settings:
 
 def store_decisions(settings: Settings, *commits: list[pa.Table]) -> Table:
     """One commit after the other, by one ledger."""
-    with open_catalog(settings, writable=True) as catalog, explained(settings):
-        assert catalog is not None
+    with open_catalog(settings) as catalog, explained(settings):
         ledger = Ledger(decisions_table(catalog, "a", "b", "n"))
         end = 0
         for blocks in commits:
@@ -126,8 +125,7 @@ def test_catalog_in_postgresql_and_files_in_a_store(
     )
     store_decisions(both, decision_blocks({}), decision_blocks({"features": {"n": 1}}, offset=1))
 
-    with open_catalog(both, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(both) as catalog:
         restored = Ledger(catalog.load_table("fraud.decisions"))
         assert restored.position == at(2)
         restored.commit(decision_blocks({}, offset=2), at(3))

@@ -136,8 +136,7 @@ def test_polars_reads_a_store_when_it_is_told_how_to_reach_it(s3: Store, tmp_pat
         s3_secret_access_key=Secret(SECRET),
     )
     settings = Settings(stack=StackSettings(home=tmp_path), lakehouse=lakehouse)
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         table = store(catalog)
 
     # Its own reader takes the access from nowhere else; the one through pyiceberg from the table.

@@ -61,8 +61,7 @@ def wide_member(number: int) -> str:
 def main() -> None:
     """One line: rows stored, and the most memory in use, in MB."""
     settings = dataclasses.replace(Settings(), stack=StackSettings(home=Path(sys.argv[1])))
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         table = decisions_table(catalog)
         loader = Loader(
             name="decisions",

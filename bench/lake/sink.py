@@ -2,7 +2,7 @@
 
 The sink runs as users run it, as a process of its own; its processor time and its largest memory
 are the kernel's figures of that process, taken when it was idle and when all was stored. The
-yardstick (``lake_yardstick.py``) reads the same bytes with the plain means of Python, as a process
+yardstick (``yardstick.py``) reads the same bytes with the plain means of Python, as a process
 of its own, too: memory is that of whole processes on both sides.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.decisions import make_decisions
-from bench.lake_yardstick import benchmark_features
+from bench.lake.yardstick import benchmark_features
 from bench.sink_process import cpu_s, peak_mb, running_sink
 from pipelines.errors import TransientError
 from pipelines.kafka import create_topics, delete_topics
@@ -73,8 +73,7 @@ def run_sink_benchmark(
         used = (topics.decisions, topics.labels, topics.dead_letters)
         create_topics(own.kafka, used)
         try:
-            with open_catalog(own, writable=True) as catalog:
-                assert catalog is not None
+            with open_catalog(own) as catalog:
                 apply_changes(catalog, own.lakehouse, benchmark_features())
             log = Path(folder) / "sink.log"
             with running_sink(own, "lakehouse", log=log, ready=b"event=started") as process:
@@ -122,7 +121,7 @@ def _await_rows(settings: Settings, records: int, process: psutil.Process) -> No
 
 def _measure_yardstick(settings: Settings, records: int) -> SinkCost:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "bench.lake_yardstick", str(records)],
+        [sys.executable, "-P", "-m", "bench.lake.yardstick", str(records)],
         env=settings.to_env(),
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
 """Decisions from Kafka into a table with the plain means of Python: what the sink is measured by.
 
-``json.loads``, a list of rows, one ``table.append``. ``python -m bench.lake_yardstick RECORDS``
+``json.loads``, a list of rows, one ``table.append``. ``python -m bench.lake.yardstick RECORDS``
 stores so many and prints what that cost as JSON.
 """
 
@@ -62,8 +62,7 @@ def store_plainly(settings: Settings, records: int) -> float:
                 rows.append(_plain_row(json.loads(value), message))
     consumer.close()
     plain = dataclasses.replace(settings.lakehouse, namespace="plain")
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         apply_changes(catalog, plain, benchmark_features())
         table = catalog.load_table(("plain", DECISIONS.name))
         struct = pa.struct([pa.field(name, pa.float64()) for name in benchmark_features()])

@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from bench.decisions import START_MS
-from bench.own_lake import decode_block, figures_of, keep_up, open_decisions, own_lake, position_at
-from sinks.lakehouse.catalog import open_catalog
+from bench.lake.own_lake import (
+    decode_block,
+    figures_of,
+    keep_up,
+    open_decisions,
+    own_lake,
+    position_at,
+)
+from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.ledger import Ledger
 from sinks.lakehouse.query import open_lake
 
@@ -138,13 +145,12 @@ def _with(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
 
 
 def _compact(settings: Settings) -> None:
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         keep_up(catalog.load_table((settings.lakehouse.namespace, "decisions")), settings)
 
 
 def _ask(settings: Settings, card: str) -> LayoutCost:
-    with open_catalog(settings, writable=False) as catalog:
+    with find_catalog(settings) as catalog:
         assert catalog is not None
         table = catalog.load_table((settings.lakehouse.namespace, "decisions"))
         figures = figures_of(table, settings)

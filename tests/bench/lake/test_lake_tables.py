@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from bench import lake_day, lake_tables, own_lake
-from bench.lake_day import run_day_benchmark
-from bench.lake_tables import run_table_benchmark
+from bench.lake import day as lake_day
+from bench.lake import own_lake
+from bench.lake import tables as lake_tables
+from bench.lake.day import run_day_benchmark
+from bench.lake.tables import run_table_benchmark
 from fraudlake.cli import app
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.lake_day import DayOfCommits
-    from bench.lake_tables import TableBenchmark
+    from bench.lake.day import DayOfCommits
+    from bench.lake.tables import TableBenchmark
 
 ROWS = 3000
 FILE_ROWS = 1000

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from bench.comparison import Difference, find_difference
-from bench.outcomes import Outcomes, Place, read_decision, read_letter, read_revision
+from bench.faults.comparison import Difference, find_difference
+from bench.faults.outcomes import Outcomes, Place, read_decision, read_letter, read_revision
 from pipelines.errors import TransientError
 from pipelines.kafka import OffsetRange, connect_consumer, explain, read_offsets
 

@@ -14,29 +14,31 @@ from __future__ import annotations
 import dataclasses
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from bench.comparison import Differences, Side, different_places, explain, judge_side
-from bench.fault_traffic import FaultLoad, Traffic, send_customers, send_transactions
-from bench.job_watch import JobWatch, Operator
-from bench.kills import VICTIMS, Kill, Victim, plan_kills
-from bench.outcome_reading import Span, count_held_back, read_differences, read_ends, read_outcomes
+from bench.faults.comparison import Differences, Side, different_places, explain, judge_side
+from bench.faults.job_watch import JobWatch, Operator
+from bench.faults.kills import VICTIMS, Kill, Victim, plan_kills
+from bench.faults.outcome_reading import (
+    Span,
+    count_held_back,
+    read_differences,
+    read_ends,
+    read_outcomes,
+)
+from bench.faults.traffic import FaultLoad, Traffic, send_customers, send_transactions
+from bench.own_topics import with_prefix
 from pipelines.features import load_features
 from pipelines.kafka import create_topics, delete_topics, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bench.outcomes import Outcomes
+    from bench.caller import Listener
+    from bench.faults.outcomes import Outcomes
     from pipelines.settings import Settings
 
 SETTLE_SECONDS = 30.0
-
-
-class Listener(Protocol):
-    """Hears of the step, the records done and their total."""
-
-    def __call__(self, step: str, done: int, total: int) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +96,12 @@ def run_fault_bench(
     ``kills`` 0 is the replay test: one topic, two jobs.
     """
     prefix = f"faults{load.seed}-{int(time.time())}-"
-    kafka = dataclasses.replace(settings.kafka, topic_prefix=prefix)
-    own = dataclasses.replace(settings, kafka=kafka)
-    create_topics(kafka, kafka.topics().all())
+    own = with_prefix(settings, prefix)
+    create_topics(own.kafka, own.kafka.topics().all())
     run = _Run(own, load, ruleset=ruleset, operator=operator, on_progress=on_progress, say=say)
     report = run.report(plan_kills(seed=load.seed, kills=kills, records=load.total))
     if report.is_well:
-        delete_topics(kafka, kafka.topics().all())
+        delete_topics(own.kafka, own.kafka.topics().all())
     else:
         say(f"the topics {prefix}* are left for you to look at")
     return report

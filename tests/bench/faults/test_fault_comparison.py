@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from job_records import ALERT_ID, alert, decision, letter
 
-from bench.comparison import Difference, explain, find_difference, judge_side
-from bench.outcomes import Outcomes, read_decision, read_letter, read_revision
+from bench.faults.comparison import Difference, explain, find_difference, judge_side
+from bench.faults.outcomes import Outcomes, read_decision, read_letter, read_revision
 from pipelines.kafka import OffsetRange
 
 if TYPE_CHECKING:

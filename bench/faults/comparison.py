@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
 
-    from bench.outcomes import AlertKey, Outcomes, Place
+    from bench.faults.outcomes import AlertKey, Outcomes, Place
 
 DERIVED = frozenset({"score", "band", "rules_fired", "alert_id"})
 """What follows from the features."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from bench.kills import Victim
+    from bench.faults.kills import Victim
     from pipelines.flink import Job
     from pipelines.settings import Settings
 
@@ -97,9 +97,9 @@ class JobWatch:
     def progress(self) -> int:
         """Records up to the newest checkpoint; the last known number while the broker is away."""
         with contextlib.suppress(TransientError):
-            group = f"{self.settings.kafka.topic_prefix}{self.settings.flink.job_name}"
-            topic = self.settings.kafka.topics().transactions.name
-            done = sum(read_group_offsets(self.settings.kafka, group, topic).values())
+            settings = self.settings
+            topic = settings.kafka.topics().transactions.name
+            done = sum(read_group_offsets(settings.kafka, settings.job_group, topic).values())
             if done != self._progress:
                 self._progress, self._moved_at = done, time.monotonic()
                 self._on_progress(done)

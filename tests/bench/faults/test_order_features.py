@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.faults import order_features
+from bench.faults.run import order_features
 from pipelines.features import load_features
 
 

@@ -6,7 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.own_lake import decode_block, figures_of, keep_up, open_decisions, own_lake, position_at
+from bench.lake.own_lake import (
+    decode_block,
+    figures_of,
+    keep_up,
+    open_decisions,
+    own_lake,
+    position_at,
+)
 from sinks.lakehouse.ledger import Ledger
 
 if TYPE_CHECKING:

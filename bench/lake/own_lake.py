@@ -59,8 +59,7 @@ def decode_block(seed: int) -> pa.Table:
 def open_decisions(settings: Settings, block: pa.Table) -> Iterator[Table]:
     """The table ``decisions``, with the features of ``block``."""
     features = dict.fromkeys((field.name for field in block.schema.field("features").type), "")
-    with open_catalog(settings, writable=True) as catalog:
-        assert catalog is not None
+    with open_catalog(settings) as catalog:
         apply_to_table(catalog, settings.lakehouse, DECISIONS, features)
         yield catalog.load_table((settings.lakehouse.namespace, "decisions"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from bench.kills import plan_kills
+from bench.faults.kills import plan_kills
 
 
 def test_the_same_seed_gives_the_same_kills_and_another_seed_others() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from job_records import ALERT_ID, CARD, alert, decision, letter
 
-from bench.outcomes import (
+from bench.faults.outcomes import (
     AlertKey,
     Place,
     UnreadableOutcome,
