@@ -53,7 +53,10 @@ class ShownPanel:
 
 
 def read_panels(settings: Settings, dashboard: Dashboard) -> list[ShownPanel]:
-    """What every panel with numbers shows now; nothing before the first alert."""
+    """What every panel with numbers shows now; nothing before the first alert.
+
+    As in Kibana, without the months that somebody has closed.
+    """
     index = settings.elasticsearch.index
     shown = []
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
@@ -63,11 +66,11 @@ def read_panels(settings: Settings, dashboard: Dashboard) -> list[ShownPanel]:
         for panel in dashboard.panels:
             if isinstance(panel, Chart):
                 body: Any = chart_search(panel, dashboard)
-                answer = client.search(index=index, body=body)
+                answer = client.search(index=index, body=body, ignore_unavailable=True)
                 shown.append(_show_chart(panel, read_rows(panel, answer.body)))
             elif isinstance(panel, Documents):
                 body = documents_search(panel, dashboard, size=DOCUMENTS)
-                answer = client.search(index=index, body=body)
+                answer = client.search(index=index, body=body, ignore_unavailable=True)
                 shown.append(_show_documents(panel, answer.body))
     return shown
 

@@ -63,13 +63,16 @@ def _judge(
         "missing": sum(one.missing for one in findings),
         "doubled": sum(one.doubled for one in findings),
         "unexpected": sum(one.unexpected for one in findings),
+        "cannot be judged": sum(one.unjudged for one in findings),
     }
     if expected == 0 and now - found.begin > INPUT_RETENTION:
         sentence = f"Kafka holds nothing of {hour} any more: it cannot be reconciled"
         return Verdict(passed=False, severity="WARN", sentence=sentence, figures=figures)
     unreadable = found.evidence.unreadable
     wrong = [one for one in findings if not one.is_balanced]
-    sentence = _tell(findings, unreadable, what=what, hour=hour, waiting=found.waiting)
+    notes = [one.note for one in findings if one.note]
+    said = _tell(findings, unreadable, what=what, hour=hour, waiting=found.waiting)
+    sentence = ". ".join([said, *notes])
     faults = list(list_faults(found, findings))
     return Verdict(
         passed=not wrong and not unreadable,

@@ -69,7 +69,7 @@ def list_(
     [bold]fraudlake alerts show ID[/bold] for one of them, whole.
     """
     from pipelines.settings import Settings
-    from sinks.alerts.search import Wanted, list_alerts
+    from sinks.alerts.search import Wanted, explain_closed, list_alerts
 
     wanted = Wanted(
         status=None if status is None else status.value,
@@ -78,7 +78,11 @@ def list_(
         assignee=assignee,
         card_id=card,
     )
-    found = list_alerts(Settings.from_env(), wanted, limit=limit)
+    settings = Settings.from_env()
+    found = list_alerts(settings, wanted, limit=limit)
+    closed = explain_closed(settings)
+    if closed is not None:
+        typer.echo(closed, err=True)
     if as_json:
         typer.echo(json.dumps([one.document for one in found], ensure_ascii=False))
         return

@@ -131,10 +131,15 @@ def show(
     """
     from fraudlake.dashboard_view import read_panels, render_panel
     from pipelines.settings import Settings
+    from sinks.alerts.search import explain_closed
     from sinks.dashboards.catalog import find_dashboard
 
     dashboard = find_dashboard(name)
-    panels = read_panels(Settings.from_env(), dashboard)
+    settings = Settings.from_env()
+    panels = read_panels(settings, dashboard)
+    closed = explain_closed(settings)
+    if closed is not None:
+        typer.echo(closed, err=True)
     if as_json:
         typer.echo(json.dumps([panel.to_json() for panel in panels], ensure_ascii=False))
         return

@@ -41,7 +41,8 @@ def reconcile(
 
     The input counts up to where it ends when the command begins; more may come meanwhile. Exit
     code 1 when something is missing, doubled or unexpected; the first places (partition:offset of
-    the input) and alert ids are named. Example: fraudlake reconcile --wait 60
+    the input) and alert ids are named. Alerts of a month that somebody has closed cannot be judged;
+    that is said, and is no fault. Example: fraudlake reconcile --wait 60
     """
     from pipelines.settings import Settings
 
@@ -103,5 +104,9 @@ def show_findings(findings: Sequence[Finding]) -> None:
             more = f", and {faults - len(finding.examples):,} more"
             named = ", ".join(finding.examples) + (more if faults > len(finding.examples) else "")
             console.print(f"[red]{finding.what}[/red]: {named}", highlight=False, soft_wrap=True)
+    notes = [finding.note for finding in findings if finding.note]
+    for note in notes:
+        console.print(f"[yellow]{note}[/yellow]", highlight=False, soft_wrap=True)
     if is_balanced(findings):
-        console.print("[green]everything that came in was decided and stored exactly once[/green]")
+        what = "everything that can be seen" if notes else "everything that came in"
+        console.print(f"[green]{what} was decided and stored exactly once[/green]")

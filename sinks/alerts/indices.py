@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from elasticsearch import Elasticsearch
 
@@ -50,6 +50,11 @@ class MonthIndex:
         """Whether documents can be changed, as far as we said so ourselves."""
         return not self._is_set(WRITE_BLOCK)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether somebody has closed it (``_close``): no search and no count has its alerts."""
+        return self._is_set(_IS_CLOSED)
+
     def find_blocks_of_others(self) -> dict[str, str]:
         """The settings, not of our making, by which it takes no document; each with a sentence."""
         found = {
@@ -57,7 +62,7 @@ class MonthIndex:
             for name, why in _BLOCKS_OF_OTHERS.items()
             if self._is_set(name)
         }
-        if self._is_set(_IS_CLOSED):
+        if self.is_closed:
             found[_IS_CLOSED] = (
                 f"is closed, neither read nor written: `POST /{self.name}/_open` opens it"
             )
@@ -93,6 +98,32 @@ def read_inventory(client: Elasticsearch, alias: str) -> Inventory:
         index=f"{alias}-*", flat_settings=True, allow_no_indices=True, expand_wildcards="all"
     )
     return sort_out(alias, [read_month(alias, name, body) for name, body in found.items()])
+
+
+def read_closed(client: Elasticsearch, alias: str) -> tuple[MonthIndex, ...]:
+    """The months that somebody has closed, oldest first; raises the client's own errors."""
+    found = client.indices.get(
+        index=f"{alias}-*",
+        features=["aliases", "settings"],
+        flat_settings=True,
+        allow_no_indices=True,
+        expand_wildcards="closed",
+    )
+    return sort_out(alias, [read_month(alias, name, body) for name, body in found.items()]).months
+
+
+def say_closed(indices: Sequence[str]) -> str:
+    """What that means for whoever looks for alerts.
+
+    >>> say_closed(["fraud-alerts-2026.10"])
+    'fraud-alerts-2026.10 is closed: its alerts are in no list and no count. `POST \
+/fraud-alerts-2026.10/_open` opens it'
+    """
+    names, are = ", ".join(indices), len(indices) > 1
+    return (
+        f"{names} {'are' if are else 'is'} closed: {'their' if are else 'its'} alerts are in no "
+        f"list and no count. `POST /{','.join(indices)}/_open` opens {'them' if are else 'it'}"
+    )
 
 
 def sort_out(alias: str, indices: Iterable[MonthIndex | None]) -> Inventory:

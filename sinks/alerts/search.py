@@ -1,6 +1,7 @@
 """Reading the alert index: for people (newest first, one whole), for checks (count, origins).
 
-Before the first alert there is no index; that reads as no alerts, not as an error.
+Before the first alert there is no index; that reads as no alerts, not as an error. So does a month
+that somebody has closed: who shows alerts or counts them also says which are (``explain_closed``).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from elasticsearch import ApiError, AuthorizationException, Elasticsearch, Trans
 from pipelines.errors import TerminalError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import Origin
+from sinks.alerts.indices import read_closed, say_closed
 from sinks.alerts.stored import StoredAlert, read_hit
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from pipelines.settings import Settings
+    from sinks.alerts.indices import MonthIndex
 
 PAGE = 5_000
 _KEEP_ALIVE = "2m"
@@ -124,6 +127,18 @@ def _page_origins(client: Elasticsearch, pit: str) -> Iterator[tuple[str, Origin
         after = hits[-1]["sort"]
 
 
+def read_closed_months(settings: Settings) -> tuple[MonthIndex, ...]:
+    """The months that somebody has closed: nothing in this module sees their alerts."""
+    with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
+        return read_closed(client, settings.elasticsearch.index)
+
+
+def explain_closed(settings: Settings) -> str | None:
+    """Which months somebody has closed, in a sentence; None if none is."""
+    closed = read_closed_months(settings)
+    return say_closed([one.name for one in closed]) if closed else None
+
+
 def list_alerts(settings: Settings, wanted: Wanted, *, limit: int) -> list[StoredAlert]:
     """The alerts that are wanted, those opened last first."""
     return _search(settings, wanted.query(), limit=limit)
@@ -141,7 +156,8 @@ def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
     found = _search(settings, {"prefix": {"event.id": alert_id.lower()}}, limit=2)
     if not found:
         msg = f"no alert {alert_id} in {settings.elasticsearch.index}: see `fraudlake alerts list`"
-        raise TerminalError(msg)
+        closed = explain_closed(settings)
+        raise TerminalError(msg if closed is None else f"{msg}. {closed}")
     if len(found) > 1:
         ids = ", ".join(one.alert_id for one in found)
         msg = f"more than one alert begins with {alert_id} ({ids}, ...): give more of the id"

@@ -8,11 +8,12 @@ the same stretch. Memory: one byte for each offset in each system, and the alert
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from pipelines.kafka import read_offsets
-from sinks.alerts.search import read_origins
+from sinks.alerts.search import read_closed_months, read_origins
 from sinks.lakehouse.sources import scan_sources
 from sinks.reconciliation.counts import OffsetCounts
 from sinks.reconciliation.judgement import Evidence
@@ -56,6 +57,7 @@ def gather(settings: Settings, transactions: OffsetCounts, observer: Observer) -
     alerts = topics.alerts.name
     alerts_read = _read_whole(settings.kafka, alerts, outputs.take_alert, observer)
     documents, documents_caused = _read_documents(settings, alerts, alerts_read, observer)
+    closed = find_closed(settings, outputs)
     return Evidence(
         transactions=transactions,
         decisions=outputs.decisions,
@@ -66,9 +68,29 @@ def gather(settings: Settings, transactions: OffsetCounts, observer: Observer) -
         alerts=outputs.alerts,
         alerts_retained=frozenset(outputs.alerts_retained),
         alerts_caused=frozenset(outputs.alerts_caused),
+        alerts_closed=closed.alerts,
+        closed_months=closed.months,
         documents=documents,
         documents_caused=documents_caused,
         unreadable=tuple(outputs.unreadable),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """What cannot be seen, because somebody has closed its month."""
+
+    alerts: frozenset[str]
+    months: tuple[str, ...]
+    """The indices that they are in."""
+
+
+def find_closed(settings: Settings, outputs: Outputs) -> Closed:
+    """Of the alerts of ``outputs``, those whose month is closed now."""
+    months = {f"{one.month:%Y.%m}": one.name for one in read_closed_months(settings)}
+    alerts = {name: month for name, month in outputs.alerts_caused.items() if month in months}
+    return Closed(
+        alerts=frozenset(alerts), months=tuple(months[one] for one in sorted(set(alerts.values())))
     )
 
 

@@ -14,6 +14,7 @@ from pipelines.kafka import read_group_offsets, read_offsets, read_offsets_at
 from sinks.alerts.search import count_documents
 from sinks.lakehouse.sources import scan_sources
 from sinks.reconciliation.counts import OffsetCounts
+from sinks.reconciliation.evidence import find_closed
 from sinks.reconciliation.hour import CLOCKS_APART, HOUR, LATENESS, HourEvidence
 from sinks.reconciliation.judgement import Evidence
 from sinks.reconciliation.outputs import Outputs
@@ -58,6 +59,7 @@ def gather_hour(settings: Settings, begin: datetime, observer: Observer) -> Hour
     _read_until(is_complete, letters, decisions, alerts)
     documents = count_documents(settings, outputs.alerts_caused)
     observer("documents", documents.total())
+    closed = find_closed(settings, outputs)
     return HourEvidence(
         begin=begin,
         topic=topics.transactions.name,
@@ -71,6 +73,8 @@ def gather_hour(settings: Settings, begin: datetime, observer: Observer) -> Hour
             flagged=outputs.flagged,
             alerts=outputs.alerts,
             alerts_caused=frozenset(outputs.alerts_caused),
+            alerts_closed=closed.alerts,
+            closed_months=closed.months,
             alerts_retained=frozenset(outputs.alerts_retained),
             documents=documents,
             unreadable=tuple(outputs.unreadable),

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from sinks.alerts.indices import say_closed
+
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from sinks.reconciliation.counts import OffsetCounts
 
@@ -34,10 +36,14 @@ class Finding:
     """There, but without a cause in the step before."""
     examples: tuple[str, ...]
     """The first places or ids at fault, each with what is wrong."""
+    unjudged: int = 0
+    """Neither there nor missing: it cannot be seen."""
+    note: str = ""
+    """Why, in a sentence."""
 
     @property
     def is_balanced(self) -> bool:
-        """Everything once, and nothing else."""
+        """Everything that can be seen once, and nothing else."""
         return self.missing == 0 and self.doubled == 0 and self.unexpected == 0
 
 
@@ -58,6 +64,10 @@ class Evidence:
     """Ids of the alerts that a decision of the stretch caused."""
     alerts_retained: frozenset[str] = frozenset()
     """Ids of all alerts in the topic."""
+    alerts_closed: frozenset[str] = frozenset()
+    """Of those caused: the ones in ``closed_months``. Nobody can see whether they are there."""
+    closed_months: tuple[str, ...] = ()
+    """The indices of the months that somebody has closed."""
     documents: Counter[str] = field(default_factory=Counter)
     """Alert ids of the index."""
     documents_caused: frozenset[str] = frozenset()
@@ -114,7 +124,8 @@ def _compare_offsets(what: str, wanted: OffsetCounts, found: OffsetCounts) -> Fi
 
 def _compare_documents(evidence: Evidence) -> Finding:
     """One document for each alert, whatever its number of revisions."""
-    wanted = evidence.alerts_caused
+    closed = evidence.alerts_closed
+    wanted = evidence.alerts_caused - closed
     stray = evidence.documents_caused - evidence.alerts_retained
     of_interest = {name: evidence.documents[name] for name in wanted | stray}
     return _finding(
@@ -125,7 +136,16 @@ def _compare_documents(evidence: Evidence) -> Finding:
         missing=sorted(wanted - evidence.documents.keys()),
         doubled=sorted(name for name, times in of_interest.items() if times > 1),
         unexpected=sorted(stray),
+        unjudged=len(closed),
+        note=_say_unjudged(len(closed), evidence.closed_months),
     )
+
+
+def _say_unjudged(count: int, closed_months: Sequence[str]) -> str:
+    if count == 0:
+        return ""
+    alerts = "1 alert" if count == 1 else f"{count:,} alerts"
+    return f"{alerts} cannot be judged: {say_closed(closed_months)}"
 
 
 def _unreadable(places: Collection[str]) -> tuple[Finding, ...]:
@@ -153,6 +173,8 @@ def _finding(
     missing: Collection[str],
     doubled: Collection[str],
     unexpected: Collection[str],
+    unjudged: int = 0,
+    note: str = "",
 ) -> Finding:
     examples = chain(
         (f"{name} missing" for name in missing),
@@ -168,4 +190,6 @@ def _finding(
         doubled=len(doubled),
         unexpected=len(unexpected),
         examples=tuple(islice(examples, SHOWN)),
+        unjudged=unjudged,
+        note=note,
     )

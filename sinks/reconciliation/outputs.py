@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -31,8 +32,8 @@ class Outputs:
         """Revisions of alerts, by the decision that caused each."""
         self.alerts_retained: set[str] = set()
         """Ids of all alerts, whatever caused them."""
-        self.alerts_caused: set[str] = set()
-        """Ids of the alerts that a decision on the stretch caused."""
+        self.alerts_caused: dict[str, str] = {}
+        """Ids of the alerts that a decision on the stretch caused; each with its month, 2026.11."""
         self.unreadable: list[str] = []
         """Where records stand that are not ours, as topic partition:offset."""
 
@@ -72,12 +73,17 @@ class Outputs:
         self.alerts.add(*source)
         self.alerts_retained.add(alert_id)
         if self._transactions.includes(*source):
-            self.alerts_caused.add(alert_id)
+            self.alerts_caused[alert_id] = _month(alert["opened_at"])
 
 
 def _source(decision: Mapping[str, Any]) -> tuple[int, int]:
     source = decision["source"]
     return int(source["partition"]), int(source["offset"])
+
+
+def _month(opened_at: str) -> str:
+    """Of the index that has the alert."""
+    return f"{datetime.fromisoformat(opened_at).astimezone(UTC):%Y.%m}"
 
 
 def _read_json(value: str | bytes | None) -> Any:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alert_index import MONTH, documents, fill
@@ -17,11 +18,15 @@ from alert_runs import (
     running,
     send,
 )
+from typer.testing import CliRunner
 
 import sinks.alerts.run as sink
+from fraudlake.cli import app
 from pipelines.errors import SinkError
+from pipelines.kafka import connect_producer
 from sinks.alerts.apply import apply_index
 from sinks.alerts.differences import read_differences
+from sinks.alerts.search import explain_closed
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -107,3 +112,57 @@ def test_alias_without_a_write_index_stops_the_sink_and_costs_no_alert(
     with running(settings):
         await_caught_up(settings)
     assert documents(index, settings)[alert_id(0)]["fraud"]["sequence"] == 2
+
+
+def test_closed_month_is_named_wherever_its_alerts_are_missing(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    """Alerts of a closed month were once missing from lists without a word, and lost to checks."""
+    flagged = connect_producer(settings.kafka)
+    for _ in range(2):
+        flagged.produce(settings.kafka.topics().transactions.name, b"{}", partition=0)
+    assert flagged.flush(30) == 0
+    send(
+        settings,
+        caused_by(0, make_alert(0, 1, opened_at="2026-10-31T23:59:59Z")),
+        caused_by(1, make_alert(1, 1, opened_at="2026-11-01T00:00:00Z")),
+    )
+    with running(settings):
+        await_caught_up(settings)
+    assert [stored(settings)[name] for name in ("expected", "found", "unjudged")] == [2, 2, 0]
+
+    october = f"{settings.elasticsearch.index}-2026.10"
+    index.indices.close(index=october)
+
+    said = f"{october} is closed: its alerts are in no list and no count. `POST /{october}/_open`"
+    for words in (["alerts", "list", "--json"], ["alerts", "list"], ["dashboards", "show", "card"]):
+        shown = CliRunner().invoke(app, words, env=settings.to_env())
+        assert shown.exit_code == 0, (words, shown.exception)
+        assert shown.stderr.startswith(said), words
+        assert "card-0" not in shown.stdout
+    for words in (["show", alert_id(0)], ["note", alert_id(0), "called"]):
+        missing = CliRunner().invoke(app, ["alerts", *words], env=settings.to_env())
+        assert f"see `fraudlake alerts list`. {said}" in str(missing.exception)
+    finding = stored(settings)
+    assert [finding[name] for name in ("expected", "found", "missing", "unjudged")] == [1, 1, 0, 1]
+    assert finding["note"].startswith(f"1 alert cannot be judged: {said}")
+
+    # What is really gone is still lost.
+    index.delete(index=f"{settings.elasticsearch.index}-{MONTH}", id=alert_id(1), refresh=True)
+    assert stored(settings)["examples"] == [f"{alert_id(1)} missing"]
+    index.indices.open(index=october)
+    assert explain_closed(settings) is None
+
+
+def caused_by(offset: int, alert: dict[str, Any]) -> dict[str, Any]:
+    """The alert, as a decision on that record of the input made it."""
+    alert["latest"]["source"] |= {"partition": 0, "offset": offset}
+    return alert
+
+
+def stored(settings: Settings) -> dict[str, Any]:
+    """What `fraudlake reconcile` finds of alerts in the index."""
+    command = ["reconcile", "--wait", "0", "--json"]
+    answer = json.loads(CliRunner().invoke(app, command, env=settings.to_env()).stdout)
+    [found] = [one for one in answer["findings"] if one["what"] == "alerts -> Elasticsearch"]
+    return dict(found)

@@ -78,6 +78,21 @@ def test_alert_without_a_document_is_named_with_its_command() -> None:
     assert "fraudlake alerts show b" in verdict.markdown["the alerts"]
 
 
+def test_alert_of_a_closed_month_is_no_fault_and_is_told_of() -> None:
+    verdict = judge_alerted_hour(
+        hour(
+            documents=Counter({"a": 1}),
+            alerts_closed=frozenset({"b"}),
+            closed_months=("fraud-alerts-2026.02",),
+        ),
+        now=LONG_AFTER,
+    )
+    assert verdict.passed
+    assert verdict.figures["cannot be judged"] == 1
+    assert "0 of 1 alerts in Elasticsearch missing for 14:00-15:00 UTC. 1 alert" in verdict.sentence
+    assert "fraud-alerts-2026.02 is closed" in verdict.sentence
+
+
 @pytest.mark.parametrize(
     ("other", "now", "outcome"),
     [

@@ -23,6 +23,14 @@ SENTENCES = ("812 km in 5 min (9744 km/h, limit 900)", "first payment with this 
 ALERT_ID = "0123456789abcdef0123456789abcdef"
 
 
+@pytest.fixture(autouse=True)
+def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is said of months that somebody has closed: none, unless a test adds a sentence."""
+    said: list[str] = []
+    monkeypatch.setattr(search, "explain_closed", lambda _: said[0] if said else None)
+    return said
+
+
 def make_hit(**case: Any) -> dict[str, Any]:
     """The example alert as Elasticsearch answers it, written by hand."""
     return {
@@ -264,6 +272,21 @@ def test_machines_read_documents(stored: StoredAlert, monkeypatch: pytest.Monkey
 
     assert json.loads(listed.output) == [stored.document]
     assert json.loads(one.output) == stored.document
+
+
+def test_list_names_closed_months_beside_what_it_found(
+    closed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed.append("fraud-alerts-2026.10 is closed")
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [read_hit(make_hit())])
+
+    for_people = CliRunner().invoke(app, ["alerts", "list"])
+    for_machines = CliRunner().invoke(app, ["alerts", "list", "--json"])
+
+    for shown in (for_people, for_machines):
+        assert shown.exit_code == 0
+        assert shown.stderr == "fraud-alerts-2026.10 is closed\n"
+    assert len(json.loads(for_machines.stdout)) == 1
 
 
 @pytest.mark.parametrize(

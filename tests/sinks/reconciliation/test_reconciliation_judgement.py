@@ -130,6 +130,22 @@ def test_what_is_wrong_is_named_at_its_step(
     assert faults(judge(evidence(**changed))) == expected
 
 
+def test_alert_of_a_closed_month_is_neither_there_nor_missing() -> None:
+    """It was once counted as lost, though nobody could have seen it."""
+    closed = {"alerts_closed": frozenset({"a1"}), "closed_months": ("fraud-alerts-2026.10",)}
+    [*_, hidden] = judge(evidence(documents=Counter(), documents_caused=frozenset(), **closed))
+    assert (hidden.expected, hidden.missing, hidden.unjudged) == (0, 0, 1)
+    assert hidden.is_balanced
+    assert hidden.note == (
+        "1 alert cannot be judged: fraud-alerts-2026.10 is closed: its alerts are in no list and "
+        "no count. `POST /fraud-alerts-2026.10/_open` opens it"
+    )
+    # The others are judged as ever.
+    caused = frozenset({"a1", "a2"})
+    [*_, other] = judge(evidence(alerts_caused=caused, documents=Counter(), **closed))
+    assert (other.expected, other.missing, other.examples) == (1, 1, ("a2 missing",))
+
+
 def test_what_came_after_the_stretch_does_not_count() -> None:
     """A later revision of the same alert, a later alert, and its document: the stream runs on."""
     documents = {"a1", "a7"}

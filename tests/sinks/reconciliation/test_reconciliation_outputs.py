@@ -55,10 +55,24 @@ def test_decisions_count_by_their_source_and_name_alerts() -> None:
 def test_alerts_count_by_the_decision_that_caused_each_revision() -> None:
     found = outputs()
     for alert_id, offset in (("a1", 4), ("a1", 5), ("a1", 5), ("a1", 10), ("a2", 11)):
-        alert = {"alert_id": alert_id, "latest": decision(offset, alert_id)}
-        found.take_alert(record("alerts", alert))
+        found.take_alert(record("alerts", alert(alert_id, offset)))
     assert [found.alerts.count(0, offset) for offset in (4, 5, 10)] == [1, 2, 0]
-    assert (found.alerts_caused, found.alerts_retained) == ({"a1"}, {"a1", "a2"})
+    assert (found.alerts_caused.keys(), found.alerts_retained) == ({"a1"}, {"a1", "a2"})
+
+
+def alert(alert_id: str, offset: int, opened_at: str = "2026-11-30T23:59:58Z") -> dict[str, Any]:
+    return {"alert_id": alert_id, "opened_at": opened_at, "latest": decision(offset, alert_id)}
+
+
+def test_alerts_belong_to_the_month_in_which_they_were_opened_in_utc() -> None:
+    found = outputs()
+    for alert_id, opened_at in (
+        ("a1", "2026-11-30T23:59:59.999Z"),
+        ("a2", "2026-12-01T00:00:00Z"),
+        ("a3", "2026-12-01T00:30:00+01:00"),
+    ):
+        found.take_alert(record("alerts", alert(alert_id, 4, opened_at)))
+    assert found.alerts_caused == {"a1": "2026.11", "a2": "2026.12", "a3": "2026.11"}
 
 
 def test_letters_of_the_sinks_and_of_other_topics_are_no_outcome_of_the_input() -> None:
