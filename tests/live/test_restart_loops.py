@@ -48,7 +48,8 @@ def limit_records(settings: Settings, size: int | None) -> None:
     )
     topic = settings.kafka.topics().decisions.name
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    for answer in connect_admin(settings.kafka).incremental_alter_configs([resource]).values():
+    admin = connect_admin(settings.kafka)  # lives until it has answered
+    for answer in admin.incremental_alter_configs([resource]).values():
         answer.result(30)
 
 
