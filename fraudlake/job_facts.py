@@ -83,7 +83,7 @@ def read_facts(
         figures=reader.read(job.job_id) if job.is_active else JobFigures(),
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         last_failure=rest.root_cause(job.job_id),
-        url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+        url=settings.flink.page_of(job.job_id),
     )
 
 
