@@ -259,7 +259,7 @@ def _hand_over(
         job_id=planned.job_id,
         state=job.state,
         ruleset=planned.ruleset,
-        url=f"{settings.flink.rest_url}/#/job/{planned.job_id}",
+        url=settings.flink.page_of(planned.job_id),
         savepoint=known,
     )
 

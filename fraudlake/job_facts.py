@@ -88,7 +88,7 @@ def read_facts(
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         last_failure=rest.root_cause(job.job_id),
         given_up=None if job.is_active else read_given_up(settings),
-        url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
+        url=settings.flink.page_of(job.job_id),
     )
 
 

@@ -74,7 +74,7 @@ class Stream:
 
     def page_of(self, job_id: str) -> str:
         """The job's page in Flink's own console."""
-        return f"{Settings.from_env().flink.rest_url}/#/job/{job_id}"
+        return Settings.from_env().flink.page_of(job_id)
 
     def find(self) -> FoundJob | None:
         """The job that runs, or was deployed here last; None: none ever ran."""

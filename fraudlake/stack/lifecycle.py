@@ -262,5 +262,5 @@ def _run_job(run: _Run) -> None:
 def _why_no_job(run: _Run, job_id: str, state: str) -> str:
     flink = run.settings.flink
     said = None if job_id == "" else FlinkRest(flink.rest_url).root_cause(job_id)
-    page = "" if job_id == "" else f" Its page: {flink.rest_url}/#/job/{job_id}"
+    page = "" if job_id == "" else f" Its page: {flink.page_of(job_id)}"
     return f"the job {flink.job_name} is {state}: {said or 'no failure is recorded'}.{page}"

@@ -114,8 +114,8 @@ def look_at_stream(settings: Settings) -> StreamGlance:
         checkpoints=rest.checkpoints(job.job_id),
         restarts=rest.read_restarts(job.job_id) if job.is_active else None,
         ruleset=rest.parameters(job.job_id).get("ruleset"),
-        url=f"{settings.flink.rest_url}/#/job/{job.job_id}",
         failures=rest.failures(job.job_id),
+        url=settings.flink.page_of(job.job_id),
     )
 
 

@@ -84,6 +84,12 @@ class FlinkSettings:
     """Where checkpoints and savepoints go; empty: ``<stack home>/flink``."""
     python: str = ""
     """The interpreter that has apache-flink; empty: ``.venv-flink`` beside the project."""
+    page_url: str = ""
+    """Where a browser finds Flink's own pages; empty: at ``rest_url``."""
+
+    def page_of(self, job_id: str) -> str:
+        """The job's page."""
+        return f"{self.page_url or self.rest_url}/#/job/{job_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,9 @@ def test_settings_of_our_services_are_known_and_point_at_servers_of_the_file(nam
     assert settings.stack.home == Path("/var/lib/fraudlake")
     assert settings.kafka.bootstrap_servers == f"kafka:{LISTENS['kafka']}"
     assert split(settings.flink.rest_url) == ("jobmanager", LISTENS["jobmanager"])
+    # A link is for a browser outside of the containers.
+    [port] = [one.split(":")[1] for one in SERVICES["jobmanager"]["ports"]]
+    assert settings.flink.page_of("a1") == f"http://127.0.0.1:{port}/#/job/a1"
     assert split(settings.elasticsearch.url) == ("elasticsearch", LISTENS["elasticsearch"])
     assert split(settings.kibana.url) == ("kibana", 5601)
     assert settings.kafka.external

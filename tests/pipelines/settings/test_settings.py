@@ -100,3 +100,14 @@ def test_an_unknown_section_is_named_once_with_the_one_that_was_meant(
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({}, cwd=tmp_path)
     assert str(caught.value) == "fraudlake.toml: unknown section [stak] - did you mean stack?"
+
+
+def test_link_to_the_job_is_for_a_browser_where_flink_is_reached_otherwise(tmp_path: Path) -> None:
+    """From within a container Flink has a name that no browser knows."""
+    environ = {"FRAUDLAKE_FLINK_REST_URL": "http://jobmanager:8081"}
+    flink = Settings.from_env(environ, cwd=tmp_path).flink
+    assert flink.page_of("a1") == "http://jobmanager:8081/#/job/a1"
+
+    environ["FRAUDLAKE_FLINK_PAGE_URL"] = "http://127.0.0.1:8081"
+    flink = Settings.from_env(environ, cwd=tmp_path).flink
+    assert flink.page_of("a1") == "http://127.0.0.1:8081/#/job/a1"
