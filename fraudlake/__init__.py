@@ -1,0 +1,1 @@
+"""The command line, and the local stack of real servers behind it."""

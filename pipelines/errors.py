@@ -14,7 +14,7 @@
     │   └── SinkError            a sink refuses to go on rather than guess
     │       └── NoTablesError    nothing has been stored yet, so that nothing can be read or kept
     └── TransientError           worth another try: the other side is away or busy
-        └── FilesReplacedError   upkeep was faster than a question (see ``sinks.lakehouse.lake``)
+        └── FilesReplacedError   upkeep was faster than a question (see ``sinks.lakehouse.query``)
 
 A message says what, which, what is allowed, and what to do next.
 """

@@ -14,7 +14,7 @@ from bench.lake.own_lake import (
     own_lake,
     position_at,
 )
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

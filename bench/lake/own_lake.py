@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from bench.decisions import START_MS, make_decisions
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.decisions import DecisionDecoder
+from sinks.lakehouse.ingest.decisions import DecisionDecoder
+from sinks.lakehouse.ingest.records import Records
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.records import Records
 from sinks.lakehouse.schema import apply_to_table
 from sinks.lakehouse.tables import DECISIONS
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files

@@ -24,8 +24,8 @@ from bench.lake.own_lake import (
     position_at,
 )
 from sinks.lakehouse.catalog import find_catalog, open_catalog
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable

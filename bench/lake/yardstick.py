@@ -25,8 +25,8 @@ from pipelines.kafka import connect_consumer, read_offsets
 from pipelines.rules import load_ruleset
 from pipelines.settings import Settings
 from sinks.lakehouse.catalog import open_catalog
+from sinks.lakehouse.ingest.shaping import shape
 from sinks.lakehouse.schema import apply_changes
-from sinks.lakehouse.shaping import shape
 from sinks.lakehouse.tables import DECISIONS
 
 _MONEY = frozenset({"amount", "base_amount"})

@@ -48,7 +48,7 @@ def lakehouse(
     """
     from fraudlake.stack.workers import LAKEHOUSE_SINK
     from pipelines.settings import Settings
-    from sinks.lakehouse.run import run
+    from sinks.lakehouse.ingest.run import run
 
     settings = Settings.from_env()
     _configure_logging()
@@ -83,7 +83,7 @@ def hand_over() -> None:
     Example: fraudlake sink hand-over > lakehouse.sql
     """
     from pipelines.settings import Settings
-    from sinks.lakehouse.hand_over import hand_over as render
+    from sinks.lakehouse.handover.hand_over import hand_over as render
 
     typer.echo(render(Settings.from_env()), nl=False)
 
@@ -94,7 +94,7 @@ def take_back() -> None:
     Example: fraudlake sink take-back && fraudlake sink lakehouse
     """
     from pipelines.settings import Settings
-    from sinks.lakehouse.take_back import take_back as move
+    from sinks.lakehouse.handover.take_back import take_back as move
 
     moved = move(Settings.from_env())
     for name, position in moved.items():

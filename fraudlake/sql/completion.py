@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import CompleteEvent
     from prompt_toolkit.document import Document
 
-    from sinks.lakehouse.lake import ListedColumn
+    from sinks.lakehouse.query.lake import ListedColumn
 
 WORDS = """
 select from where group by order having limit distinct as and or not in is null between like join

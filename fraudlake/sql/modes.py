@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from sinks.lakehouse.lake import Lake
+    from sinks.lakehouse.query.lake import Lake
 
 
 class Format(StrEnum):
@@ -73,7 +73,7 @@ def _list_questions(asked: Asked) -> None:
 def _list_columns(asked: Asked) -> None:
     from fraudlake.sql.show import show_columns
     from pipelines.settings import Settings
-    from sinks.lakehouse.query import open_lake
+    from sinks.lakehouse.query.opening import open_lake
 
     _check_listing(asked)
     with open_lake(Settings.from_env(), as_of=asked.as_of) as lake:
@@ -163,7 +163,7 @@ def _ask(asked: Asked, do: Callable[[Lake, str, dict[str, Any]], None]) -> None:
     """``do`` with the open lakehouse, the SQL, and the values that are bound to its names."""
     from fraudlake.sql.show import show_slow
     from pipelines.settings import Settings
-    from sinks.lakehouse.query import open_lake
+    from sinks.lakehouse.query.opening import open_lake
 
     question, values = _read_question(asked)
     settings = Settings.from_env()

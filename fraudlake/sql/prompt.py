@@ -15,8 +15,8 @@ from fraudlake.sql.completion import SqlCompleter
 from fraudlake.sql.show import show_answer, show_columns, show_questions, show_slow
 from pipelines.errors import FraudlakeError, TerminalError
 from pipelines.hints import did_you_mean
-from sinks.lakehouse.lake import FilesReplacedError
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.lake import FilesReplacedError
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.questions import find_question, ready_questions
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipelines.settings import Settings
-    from sinks.lakehouse.lake import Lake
-    from sinks.lakehouse.query import Moment
+    from sinks.lakehouse.query.lake import Lake
+    from sinks.lakehouse.query.opening import Moment
 
 _Answer = TypeVar("_Answer")
 HISTORY_FILE = "sql_history"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from sinks.lakehouse.lake import Answer, Lake, ListedColumn
+    from sinks.lakehouse.query.lake import Answer, Lake, ListedColumn
     from sinks.lakehouse.questions import Question
 
 _NARROWEST_COLUMN = 9

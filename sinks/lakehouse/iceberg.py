@@ -8,7 +8,7 @@ Kept here, and pinned by a contract test, because any version of pyiceberg may c
 - a failed commit deletes its manifests. If it had landed after all (the answer was lost on the
   way), that destroys the table. ``PreparedSnapshot`` leaves them in place;
 - writing data files apart from committing them has no public form, nor has reading a file bit by
-  bit (``data_files.py`` has what compaction needs of both);
+  bit (``upkeep/data_files.py`` has what compaction needs of both);
 - requests to a REST catalog have no time-out, so that a server that has vanished would hold a sink
   for ever.
 """

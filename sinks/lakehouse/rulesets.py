@@ -33,10 +33,10 @@ from sinks.lakehouse.iceberg import (
     walk_back,
     write_files,
 )
+from sinks.lakehouse.ingest.shaping import shape
 from sinks.lakehouse.position import count_rows
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.schema import create_table
-from sinks.lakehouse.shaping import shape
 from sinks.lakehouse.tables import RULESETS
 
 if TYPE_CHECKING:

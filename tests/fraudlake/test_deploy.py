@@ -18,7 +18,7 @@ from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import Remembered, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, Settings, StackSettings
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable

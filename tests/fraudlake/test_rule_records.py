@@ -19,7 +19,7 @@ from pipelines.kept_rules import read_kept
 from pipelines.rules import load_ruleset
 from pipelines.settings import Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,11 +20,11 @@ import pyarrow as pa
 
 from pipelines.errors import SinkError, TransientError
 from pipelines.settings import Settings
-from sinks.lakehouse import run as sink
 from sinks.lakehouse.iceberg import PreparedSnapshot
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest import run as sink
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.shaping import shape
 from sinks.lakehouse.position import SUMMARY_KEY
-from sinks.lakehouse.shaping import shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -37,7 +37,7 @@ from sinks.dashboards.alerting import alerting_rules
 from sinks.dashboards.catalog import DASHBOARDS
 from sinks.dashboards.panel_search import chart_search, documents_search, read_rows
 from sinks.dashboards.panels import Chart, Documents
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from elasticsearch import Elasticsearch
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
     from sinks.dashboards.dashboard import Dashboard
     from sinks.dashboards.measures import Measure, Ratio
-    from sinks.lakehouse.lake import Lake
+    from sinks.lakehouse.query.lake import Lake
 
 pytestmark = pytest.mark.live
 

@@ -26,14 +26,14 @@ from pipelines.ids import decision_id
 from pipelines.kafka import connect_consumer, connect_producer, read_offsets
 from pipelines.settings import LakehouseSettings, Secret, Settings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.decisions import DecisionDecoder
-from sinks.lakehouse.hand_over import hand_over
+from sinks.lakehouse.handover.hand_over import hand_over
+from sinks.lakehouse.handover.take_back import take_back
+from sinks.lakehouse.ingest.decisions import DecisionDecoder
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.run import run
 from sinks.lakehouse.progress import read_progress
-from sinks.lakehouse.query import open_lake
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.run import run
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.schema import apply_changes
-from sinks.lakehouse.take_back import take_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from fraudlake.deploy import deploy_job
 from pipelines.errors import JobError, RulesetError
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_producer
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

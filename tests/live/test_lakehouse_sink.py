@@ -21,9 +21,9 @@ from pipelines.errors import SinkError, TransientError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets
 from sinks.lakehouse.catalog import find_catalog
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.source import Source, name_group
 from sinks.lakehouse.progress import read_progress
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.source import Source, name_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

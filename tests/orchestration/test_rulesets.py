@@ -14,7 +14,7 @@ from orchestration.keys import RULES, RULESETS_TABLE
 from orchestration.resources import RuleDesk, Sinks
 from pipelines.published_rules import read_published
 from pipelines.settings import Settings
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,11 +23,11 @@ from pyiceberg.manifest import ManifestContent
 from pyiceberg.transforms import DayTransform, HourTransform, IdentityTransform
 
 from pipelines.errors import SinkError, TransientError
-from sinks.lakehouse.data_files import DataFileWriter, read_batches
 from sinks.lakehouse.iceberg import REFUSED, UNSURE, PreparedSnapshot
-from sinks.lakehouse.plan import literal, quote
-from sinks.lakehouse.remote_files import without_traceback
+from sinks.lakehouse.query.plan import literal, quote
+from sinks.lakehouse.query.remote_files import without_traceback
 from sinks.lakehouse.tables import row_group_rows
+from sinks.lakehouse.upkeep.data_files import DataFileWriter, read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

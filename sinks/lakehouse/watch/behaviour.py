@@ -8,7 +8,7 @@ from datetime import timedelta
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -13,10 +13,10 @@ from fraudlake.cli import app
 from pipelines.errors import FeaturesError, SinkError, TransientError
 from pipelines.settings import Settings
 from sinks.lakehouse.catalog import find_catalog, open_catalog
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import feature_names
 from sinks.lakehouse.tables import LABELS
 

@@ -15,7 +15,7 @@ from fraudlake.cli import app
 from fraudlake.stack import sinks
 from fraudlake.stack.session_mark import is_marked
 from fraudlake.stack.sinks import SinkReport
-from sinks.lakehouse import run as module
+from sinks.lakehouse.ingest import run as module
 
 if TYPE_CHECKING:
     import threading

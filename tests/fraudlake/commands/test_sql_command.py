@@ -17,10 +17,10 @@ from fraudlake.cli import app
 from pipelines.errors import FraudlakeError, SinkError
 from pipelines.settings import LakehouseSettings, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import LABELS, TABLES
 

@@ -19,9 +19,9 @@ from fraudlake.sql.completion import SqlCompleter
 from fraudlake.sql.prompt import Prompt, ask_until_quit
 from pipelines.settings import Settings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.lake import ListedColumn
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.query.lake import ListedColumn
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
 from sinks.lakehouse.upkeep.expiry import expire_snapshots
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.table import Table
 
-    from sinks.lakehouse.records import Records
+    from sinks.lakehouse.ingest.records import Records
 
 
 @pytest.fixture

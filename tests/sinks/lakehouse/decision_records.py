@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipelines.settings import LakehouseSettings
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import apply_to_table, feature_names
 from sinks.lakehouse.tables import DECISIONS
 

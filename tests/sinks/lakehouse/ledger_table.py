@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from decision_records import collect, decision_value
 
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from decision_records import collect, decision_value, decisions_table
 
 from pipelines.settings import LakehouseSettings
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.questions import find_question
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import DECISIONS, LABELS
 

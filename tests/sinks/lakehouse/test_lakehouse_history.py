@@ -12,9 +12,9 @@ from snapshot_times import set_times
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.history import find_state, tagged_hours
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
 from sinks.lakehouse.position import TAG
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import LABELS
 from sinks.lakehouse.upkeep.expiry import expire_snapshots

@@ -26,7 +26,7 @@ from pipelines.settings import (
     StackSettings,
 )
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
 from sinks.lakehouse.refusals import explained
 
 if TYPE_CHECKING:

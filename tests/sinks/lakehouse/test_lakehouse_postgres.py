@@ -19,12 +19,12 @@ from postgres_server import PASSWORD, Postgres
 from fraudlake.stack.ports import choose_ports
 from pipelines.errors import SinkError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
-from sinks.lakehouse import ledger as module
 from sinks.lakehouse.catalog import find_catalog, open_catalog
 from sinks.lakehouse.iceberg import PreparedSnapshot
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest import ledger as module
+from sinks.lakehouse.ingest.ledger import Ledger
 from sinks.lakehouse.progress import read_progress
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

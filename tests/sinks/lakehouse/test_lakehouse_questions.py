@@ -125,7 +125,7 @@ def test_ordinary_questions_read_no_metadata(
     def refuse(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("sinks.lakehouse.metadata_views._read", refuse)
+    monkeypatch.setattr("sinks.lakehouse.query.metadata_views._read", refuse)
 
     question = "select count(*), 'meta.files' as text from decisions"
     assert ask(lake_settings, question) == [(5, "meta.files")]

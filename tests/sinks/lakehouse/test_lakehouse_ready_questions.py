@@ -13,9 +13,9 @@ import pytest
 from decision_records import collect, decision_value, decisions_table
 from small_history import HISTORY, position, run, source_at, store, store_history
 
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.questions import ready_questions
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.schema import create_table
 from sinks.lakehouse.tables import DEAD_LETTERS, DECISIONS, LABELS
 

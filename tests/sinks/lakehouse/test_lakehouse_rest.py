@@ -12,10 +12,10 @@ from rest_server import POM, TOKEN, resolve_classpath, running_rest_catalog
 
 from pipelines.errors import SinkError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
-from sinks.lakehouse import ledger as module
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.ingest import ledger as module
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.refusals import explained
 from sinks.lakehouse.upkeep.expiry import expire_snapshots
 

@@ -27,7 +27,7 @@ from sinks.lakehouse import rulesets as module
 from sinks.lakehouse.heads import read_heads
 from sinks.lakehouse.iceberg import PreparedSnapshot
 from sinks.lakehouse.progress import read_progress
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.query.opening import open_lake
 from sinks.lakehouse.rulesets import Recorded
 from sinks.lakehouse.schema import apply_changes
 from sinks.lakehouse.tables import DECISIONS

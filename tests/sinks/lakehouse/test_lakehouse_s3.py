@@ -15,9 +15,9 @@ from fraudlake.stack.ports import choose_ports
 from pipelines.errors import SinkError, TerminalError, TransientError
 from pipelines.settings import LakehouseSettings, Secret, Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.plan import plan_table
-from sinks.lakehouse.query import open_lake
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.query.opening import open_lake
+from sinks.lakehouse.query.plan import plan_table
 from sinks.lakehouse.reach import describe_reach
 from sinks.lakehouse.refusals import explained
 

@@ -10,9 +10,9 @@ from decision_records import at, decision_blocks, decision_value, decisions_tabl
 
 from pipelines.errors import SinkError
 from sinks.lakehouse.heads import read_heads
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.records import Records
-from sinks.lakehouse.rows import decode_rows
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.records import Records
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.schema import apply_changes
 from sinks.lakehouse.sources import scan_sources
 from sinks.lakehouse.tables import DECISIONS

@@ -13,13 +13,13 @@ from decision_records import TRANSACTION, at, decision_value, decisions_table
 
 from pipelines.settings import Settings, StackSettings
 from sinks.lakehouse.catalog import open_catalog
-from sinks.lakehouse.decisions import DecisionDecoder
-from sinks.lakehouse.ledger import Ledger
-from sinks.lakehouse.loader import Cadence, Letters, Loader
+from sinks.lakehouse.ingest.decisions import DecisionDecoder
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.loader import Cadence, Letters, Loader
 
 if TYPE_CHECKING:
+    from sinks.lakehouse.ingest.records import Records
     from sinks.lakehouse.position import Position
-    from sinks.lakehouse.records import Records
 
 RECORDS = 48
 SIZE = 1_000_000

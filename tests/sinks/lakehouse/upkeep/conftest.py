@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
+from sinks.lakehouse.ingest.rows import decode_rows
 from sinks.lakehouse.position import Position
-from sinks.lakehouse.rows import decode_rows
 from sinks.lakehouse.tables import DECISIONS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import Table
 
-    from sinks.lakehouse.records import Records
+    from sinks.lakehouse.ingest.records import Records
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from pyiceberg.types import LongType, StringType
 from stored_table import files_under, rows_of
 
 from pipelines.errors import SinkError, TransientError
-from sinks.lakehouse.data_files import DataFileWriter
 from sinks.lakehouse.iceberg import PreparedSnapshot
-from sinks.lakehouse.ledger import Ledger
+from sinks.lakehouse.ingest.ledger import Ledger
 from sinks.lakehouse.position import restore
 from sinks.lakehouse.upkeep import compaction
 from sinks.lakehouse.upkeep.compaction import plan_compaction, rewrite_files
+from sinks.lakehouse.upkeep.data_files import DataFileWriter
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog

@@ -1,0 +1,1 @@
+"""Questions in SQL: DuckDB over the files that Iceberg planned, and nothing can be changed."""
