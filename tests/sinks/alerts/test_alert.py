@@ -12,7 +12,7 @@ from referencing import Registry, Resource
 from pipelines.contracts import alert as contract
 from pipelines.contracts.faults import ContractFault, FaultReason
 from pipelines.contracts.transaction import parse_transaction
-from sinks.alerts.alert import parse_alert
+from sinks.alerts.alert import in_utc, parse_alert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,10 +134,42 @@ def test_whatever_the_contract_takes_is_taken(make_record: Callable[..., dict[st
     assert taken > 100  # else the contract has judged nothing
 
 
+@pytest.mark.parametrize(
+    "member",
+    ['"\\ud83d"', '["\\udc00\\ud83d"]', "1e400", "1" * 900, "[" * 999 + "]" * 999, '"\\u0000"'],
+    ids=["half a pair", "pair the wrong way round", "infinite", "long", "deep", "nul"],
+)
+def test_member_that_is_none_of_ours_keeps_no_alert_from_being_shown(
+    make_record: Callable[..., dict[str, Any]], member: str
+) -> None:
+    """Who pays can put things there: the alert on him was a dead letter."""
+    text = json.dumps(make_record()).replace('{"points": 12}', member)
+    assert member in text
+
+    assert parse_alert(text.encode()) == parse_alert(json.dumps(make_record()).encode())
+
+
+def test_half_a_surrogate_pair_in_a_field_that_is_shown_is_a_question_mark(
+    make_value: Callable[..., bytes],
+) -> None:
+    alert = parse_alert(make_value(customer_id="Zo\ud83d"))
+
+    assert (alert.customer_id, alert.card_id) == ("Zo?", "card-7")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_moment_of_no_year_is_a_fault(make_value: Callable[..., bytes], moment: str) -> None:
+    with pytest.raises(ContractFault) as caught:
+        in_utc(parse_alert(make_value(opened_at=moment)).opened_at)
+
+    assert caught.value.reason is FaultReason.BAD_TIME
+
+
 _MISSING = object()
 _TIMES = ("2026-11-30T23:59:58Z", "2026-11-30T23:59:58.25+00:00", "0001-01-01T00:00:00Z")
 _OTHER_VALUES: tuple[object, ...] = (
     *(_MISSING, None, True, 0, 1, -1.5, 7e10, "", "a", "0" * 32, [], ["a"], {}, "pos"),
+    *("\ud83d", {"x": "\ud83d"}),
     *_TIMES,
 )
 
