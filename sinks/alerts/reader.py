@@ -26,7 +26,7 @@ from pipelines.kafka import REQUEST_SECONDS, connect_consumer
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipelines.settings import KafkaSettings
 
@@ -34,6 +34,8 @@ _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.5
 _SESSION_MS = 10_000
 """How long the partitions of a killed sink stay without an owner; Kafka's own default is 45 s."""
+_SURE_SECONDS = 3.0
+"""So long after the broker has answered us nobody else can have our partitions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,10 @@ class AlertReader:
         self._owned: set[int] = set()
         self._in_hand: set[int] = set()
         self._held_back: list[Record] = []
+        self._begins: dict[int, int] = {}
+        """Where the records in hand begin."""
+        self._known_at = 0.0
+        """When the broker last knew us as a member."""
         self._is_paused = False
         self._consumer: Consumer = connect_consumer(
             settings, group=group, error_cb=_log_error, **{"session.timeout.ms": _SESSION_MS}
@@ -74,7 +80,9 @@ class AlertReader:
             raise _explain(error.args[0]) from error
         records += [self._accept(message) for message in messages]
         self._in_hand = set(self._owned)
-        return [record for record in records if record.partition in self._in_hand]
+        records = [record for record in records if record.partition in self._in_hand]
+        self._begins = {record.partition: record.offset for record in reversed(records)}
+        return records
 
     def wait(self, seconds: float) -> bool:
         """Let the time pass without new records, but as a live member; False when to stop."""
@@ -96,6 +104,15 @@ class AlertReader:
         """Whether the partition has been ours without a break since ``read`` returned."""
         return partition in self._in_hand
 
+    def assure(self) -> None:
+        """Before something is sent: TransientError if the partitions may be another's by now.
+
+        A process that stood still, as in a paused container, does not know it. The broker does, and
+        is asked by offsets that change nothing, where it has not answered for some seconds.
+        """
+        if time.monotonic() - self._known_at > _SURE_SECONDS:
+            self._store({part: at for part, at in self._begins.items() if self.holds(part)})
+
     def commit(self, records: Iterable[Record]) -> None:
         """Move the group's offsets behind ``records``; TransientError when that fails.
 
@@ -105,17 +122,22 @@ class AlertReader:
         for record in records:
             if self.holds(record.partition):
                 ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
-        if not ends:
-            return
-        offsets = [TopicPartition(self._topic, part, end) for part, end in ends.items()]
-        try:
-            self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            raise _explain(error.args[0]) from error
+        self._store(ends)
 
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _store(self, ends: Mapping[int, int]) -> None:
+        if not ends:
+            return
+        offsets = [TopicPartition(self._topic, part, end) for part, end in ends.items()]
+        asked_at = time.monotonic()
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise _explain(error.args[0]) from error
+        self._known_at = asked_at
 
     def _accept(self, message: Message) -> Record:
         error = message.error()

@@ -25,7 +25,7 @@ from pipelines.kafka import connect_producer, create_topics
 from sinks.alerts.alert import parse_alert
 from sinks.alerts.backoff import Backoff
 from sinks.alerts.bulk import NO_INDEX, ItemReply, send_bulk
-from sinks.alerts.client import connect, translate_errors
+from sinks.alerts.client import BLOCKED, CLOSED, connect, translate_errors
 from sinks.alerts.document import Document, Origin, draft_document
 from sinks.alerts.letters import write_letters
 from sinks.alerts.months import Months
@@ -158,7 +158,8 @@ def _make_send(
         except TransientError:
             session.set(is_open=False)  # the index is away; it is asked again within the session
             raise
-        session.set(is_open=True)
+        # A month that is closed to writing holds up the alerts of all.
+        session.set(is_open=not any(reply.error in {BLOCKED, CLOSED} for reply in replies))
         for document, reply in zip(documents, replies, strict=True):
             if reply.error == NO_INDEX:
                 months.forget(document.index)

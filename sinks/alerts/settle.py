@@ -7,7 +7,7 @@ partial failures and retries, at most one revision of an alert is ever under way
 2. what the server is too busy for is sent again, after a wait, until it is taken;
 3. a revision the mapping refuses is set aside, and the one before it is sent in its place;
 4. a partition that another sink has taken over meanwhile is left to it: a revision sent now
-   could overwrite a newer one.
+   could overwrite a newer one. A sink that stood still asks first whether that has happened.
 
 Each attempt says its own time, so an alert that waited for the index is seen to have come late.
 """
@@ -88,6 +88,10 @@ class Patience(Protocol):
         """Let the time pass; False when the sink shall stop."""
         ...
 
+    def assure(self) -> None:
+        """TransientError if what is in hand may be another's by now."""
+        ...
+
     def holds(self, partition: int) -> bool:
         """Whether the partition is still ours."""
         ...
@@ -101,12 +105,15 @@ def settle(
     rng: Random,
     now: Callable[[], datetime],
 ) -> Settled:
-    """Bring ``revisions``, in the order of the topic, to an end; SinkError when that cannot be."""
+    """Bring ``revisions``, in the order of the topic, to an end; SinkError when that cannot be.
+
+    TransientError when the group may have given them to another sink.
+    """
     settled = Settled()
     backoff = Backoff(rng)
     waiting = _group(revisions)
     while True:
-        reason = _attempt(waiting, send, settled, now())
+        reason = _attempt(waiting, send, patience, settled, now())
         if not waiting:
             return settled
         if not reason:  # an older revision takes the place of a refused one: no need to wait
@@ -141,13 +148,18 @@ def _drop_lost(waiting: dict[str, list[Revision]], patience: Patience) -> None:
 
 
 def _attempt(
-    waiting: dict[str, list[Revision]], send: Send, settled: Settled, moment: datetime
+    waiting: dict[str, list[Revision]],
+    send: Send,
+    patience: Patience,
+    settled: Settled,
+    moment: datetime,
 ) -> str:
     """Send the newest revision of each waiting alert once; why some must be sent again, or ''."""
     reason = ""
     chunks = list(_split([stack[-1].draft.at(moment) for stack in waiting.values()]))
     while chunks:
         chunk = chunks.pop(0)
+        patience.assure()
         try:
             replies = send(chunk)
         except TransientError as error:

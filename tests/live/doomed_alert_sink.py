@@ -1,7 +1,7 @@
-"""An alert sink that kills itself at one step of its work: ``doomed_alert_sink.py STEP``.
+"""An alert sink that kills itself at one step of its work: ``doomed_alert_sink.py STEP [SIGNAL]``.
 
 It takes a few records at once and dies at the second time it comes to STEP, so that it has done
-something before.
+something before. With ``SIGSTOP`` it stands still there until somebody wakes it.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _then_die(work: Callable[..., Any], *, at: int = 2) -> Callable[..., Any]:
 
 
 def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.Signals[sys.argv[2]] if len(sys.argv) > 2 else signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -47,13 +47,17 @@ def test_sink_waits_while_the_index_is_closed_to_writing_and_then_goes_on(
     index.indices.put_settings(index=name, settings={block: True})
     send(settings, make_alert(0, 2), make_alert(1, 1))
 
-    with running(settings) as sink_run:
+    sessions: list[bool] = []
+
+    with running(settings, on_session=sessions.append) as sink_run:
         await_true(lambda: caplog.text.count("event=retry") > 1, "the sink trying twice in vain")
+        assert sessions[-1] is False, "status says that it works"
         assert "cluster_block_exception" in caplog.text
         assert not sink_run.done()
         assert documents(index, settings)[alert_id(0)]["fraud"]["sequence"] == 1
         index.indices.put_settings(index=name, settings={block: None})
         await_caught_up(settings)
+        assert sessions[-1] is True
 
     found = documents(index, settings)
     assert found.keys() == {alert_id(0), alert_id(1)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -259,3 +260,34 @@ def test_sink_killed_at_any_step_loses_nothing_and_repeats_nothing(
     assert {letter["reason"] for letter in letters} == {"not_json"}
     places = {(letter["partition"], letter["offset"]) for letter in letters}
     assert len(places) == UNREADABLE * len(STEPS)
+
+
+def test_sink_that_stood_still_overwrites_nothing_of_the_one_that_took_over(
+    settings: Settings, index: Elasticsearch, tmp_path: Path
+) -> None:
+    """As in a container that was paused: it wakes with older revisions in hand."""
+    alerts = range(20)
+    send(settings, *(make_alert(one, 1) for one in alerts))
+    log = tmp_path / "stood-still.log"
+    doomed = Path(__file__).with_name("doomed_alert_sink.py")
+    with log.open("wb") as output:
+        command = [sys.executable, doomed, "before a bulk request", "SIGSTOP"]
+        slow = subprocess.Popen(
+            command, env={**os.environ, **settings.to_env()}, stdout=output, stderr=output
+        )
+    try:
+        stands_still = {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP}
+        await_true(lambda: psutil.Process(slow.pid).status() in stands_still, "it stands still")
+        assert 0 < len(indexed_ids(settings)) < len(alerts), "it has nothing in hand"
+        send(settings, *(make_alert(one, 2) for one in alerts))
+        with running(settings):
+            await_caught_up(settings)
+
+        slow.send_signal(signal.SIGCONT)
+        await_true(lambda: b"event=session_lost" in log.read_bytes(), "it has seen that it is out")
+    finally:
+        slow.kill()
+        slow.wait()
+
+    assert {get(index, settings, number)["fraud"]["sequence"] for number in alerts} == {2}
+    assert len(indexed_ids(settings)) == len(alerts)

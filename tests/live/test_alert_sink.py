@@ -99,7 +99,7 @@ def test_record_that_cannot_be_indexed_becomes_a_dead_letter(
     settings: Settings, index: Elasticsearch
 ) -> None:
     unmappable = make_alert(2, 1)
-    unmappable["latest"]["transaction"]["amount"] = "a lot"
+    unmappable["latest"]["transaction"]["latitude"] = 95.0
     send(settings, make_alert(1, 1), unmappable, b"{not json", make_alert(3, 1))
 
     with running(settings):

@@ -76,13 +76,17 @@ class Index:
 
 
 class Clock:
-    """Counts the waits; ends the run at a given one, and loses partitions during it.
+    """Counts the waits; ends the run at a given one, loses partitions, or all of them when asked.
 
     Its time passes by ten seconds with each of them, and else not.
     """
 
-    def __init__(self, *, stop_at: int = 99, lost: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, *, stop_at: int = 99, lost: frozenset[int] = frozenset(), away_at: int = 99
+    ) -> None:
         self.waits: list[float] = []
+        self.asked = 0
+        self.away_at = away_at
         self.stop_at = stop_at
         self.lost = lost
 
@@ -95,6 +99,12 @@ class Clock:
 
     def holds(self, partition: int) -> bool:
         return partition not in self.lost
+
+    def assure(self) -> None:
+        self.asked += 1
+        if self.asked == self.away_at:
+            msg = "the group has given them away"
+            raise TransientError(msg)
 
 
 def bring_to_an_end(
@@ -226,3 +236,15 @@ def test_partition_that_was_taken_over_is_left_to_its_new_owner() -> None:
 
     assert index.stored == {"b": "b1"}
     assert settled == Settled(stored=1)
+
+
+def test_nothing_more_is_sent_once_the_group_may_have_given_the_partitions_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sinks.alerts.settle.MAX_REQUEST_BYTES", 1)  # a request for each
+    index = Index()
+
+    with pytest.raises(TransientError, match="given them away"):
+        bring_to_an_end([revision("a", 1), revision("b", 1)], index, Clock(away_at=2))
+
+    assert index.stored == {"a": "a1"}
