@@ -271,7 +271,7 @@ def test_sink_that_stood_still_overwrites_nothing_of_the_one_that_took_over(
     log = tmp_path / "stood-still.log"
     doomed = Path(__file__).with_name("doomed_alert_sink.py")
     with log.open("wb") as output:
-        command = [sys.executable, doomed, "before a bulk request", "SIGSTOP"]
+        command = [sys.executable, doomed, "behind a bulk request", "SIGSTOP"]
         slow = subprocess.Popen(
             command, env={**os.environ, **settings.to_env()}, stdout=output, stderr=output
         )

@@ -109,7 +109,7 @@ def test_record_that_cannot_be_indexed_becomes_a_dead_letter(
     letters = {letter["reason"]: letter for letter in read_dead_letters(settings)}
     assert letters.keys() == {"document_parsing_exception", "not_json"}
     assert letters["not_json"]["original"] == "e25vdCBqc29u"  # {not json, in base64
-    assert "fraud.latest.amount" in letters["document_parsing_exception"]["detail"]
+    assert "source.geo.location" in letters["document_parsing_exception"]["detail"]
     assert letters["document_parsing_exception"]["topic"] == settings.kafka.topics().alerts.name
 
 
