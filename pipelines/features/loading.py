@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pipelines.columns import transaction_columns
 from pipelines.errors import FeaturesError
-from pipelines.expressions.parsing import ExpressionFault, parse_condition
+from pipelines.expressions.faults import ExpressionFault
+from pipelines.expressions.parsing import parse_condition
 from pipelines.features.declared import CATEGORIES, Features
 from pipelines.features.stage import OF_LABELS, Entity, Feature, Filter, Kind
 from pipelines.hints import nearest

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 from pipelines.errors import RulesetError
-from pipelines.expressions.parsing import ExpressionFault, parse_condition, parse_number
+from pipelines.expressions.faults import ExpressionFault
+from pipelines.expressions.parsing import parse_condition, parse_number
 from pipelines.expressions.tree import Boolean, Node
 from pipelines.hints import nearest
 from pipelines.rules.comparison import compared_sides

@@ -13,7 +13,7 @@ import string
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.expressions.parsing import ExpressionFault
+from pipelines.expressions.faults import ExpressionFault
 from pipelines.expressions.rendering import Dialect, quote_name, quote_text
 from pipelines.hints import nearest
 

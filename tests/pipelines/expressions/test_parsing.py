@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from expression_cases import COLUMNS
 
+from pipelines.expressions.faults import ExpressionFault
 from pipelines.expressions.parsing import (
     DEEPEST,
-    ExpressionFault,
     parse_condition,
     parse_expression,
     parse_number,

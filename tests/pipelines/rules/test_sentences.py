@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipelines.columns import Column
-from pipelines.expressions.parsing import ExpressionFault
+from pipelines.expressions.faults import ExpressionFault
 from pipelines.rules.sentences import parse_sentence, render_sentence, write_sentence
 
 COLUMNS = {
