@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.faults.comparison import Differences, Side, different_places, explain, judge_side
-from bench.faults.job_watch import JobWatch, Operator
 from bench.faults.kills import VICTIMS, Kill, Victim, plan_kills
 from bench.faults.outcome_reading import (
     Span,
@@ -27,6 +26,7 @@ from bench.faults.outcome_reading import (
     read_outcomes,
 )
 from bench.faults.traffic import FaultLoad, Traffic, send_customers, send_transactions
+from bench.faults.watched_job import Operator, WatchedJob
 from bench.own_topics import with_prefix
 from pipelines.features import load_features
 from pipelines.kafka import create_topics, delete_topics, read_offsets
@@ -174,7 +174,7 @@ class _Run:
         self._operator.start(own, ruleset=self._ruleset)
         traffic = None if load.rate is None else Traffic(own.kafka, load)
         step = "deciding, under kills" if plan else "deciding"
-        with JobWatch(
+        with WatchedJob(
             own, self._operator, lambda done: self._on_progress(step, done, load.total)
         ) as watch:
             watch.progress()
@@ -189,7 +189,7 @@ class _Run:
             self._operator.stop(own)
         return tuple(struck), restores
 
-    def _strike(self, watch: JobWatch, kill: Kill) -> Struck:
+    def _strike(self, watch: WatchedJob, kill: Kill) -> Struck:
         """Kill at the planned moment, and return when the job has committed something since."""
         watch.await_true("the next kill's moment", lambda: watch.progress() >= kill.at_records)
         time.sleep(kill.delay_s)
@@ -211,14 +211,14 @@ class _Run:
     def _decide_again(self) -> None:
         own, total = self._named("replayed"), self._load.total
         self._operator.start(own, ruleset=self._ruleset)
-        with JobWatch(
+        with WatchedJob(
             own, self._operator, lambda done: self._on_progress("deciding again", done, total)
         ) as watch:
             watch.await_true("the end", lambda: self._is_through(watch, None))
             watch.release()
             self._operator.stop(own)
 
-    def _is_through(self, watch: JobWatch, traffic: Traffic | None) -> bool:
+    def _is_through(self, watch: WatchedJob, traffic: Traffic | None) -> bool:
         return (traffic is None or traffic.is_done()) and watch.progress() >= self._load.total
 
     def _settle(self) -> int:

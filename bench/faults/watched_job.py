@@ -44,7 +44,7 @@ class Operator(Protocol):
         """SIGKILL; the id the process had."""
 
 
-class JobWatch:
+class WatchedJob:
     """Looks after one running job within ``with``: whoever leaves it finds nothing running."""
 
     def __init__(
@@ -61,7 +61,7 @@ class JobWatch:
         self._is_over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
 
-    def __enter__(self) -> JobWatch:
+    def __enter__(self) -> WatchedJob:
         self._keeper.start()
         return self
 
