@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_END, TopicPartition
 
 from bench.own_topics import own_topics
-from pipelines.errors import JobError, TerminalError, TransientError
+from bench.schedule import ScheduledSending, read_stamp
+from pipelines.errors import JobError, TransientError
 from pipelines.flink import FlinkRest
 from pipelines.generator import GeneratorOptions, generate
 from pipelines.job_figures import FigureReader
@@ -26,7 +27,9 @@ from pipelines.kafka import connect_consumer, list_partitions
 from pipelines.sender import KafkaSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from confluent_kafka import Consumer
 
     from bench.caller import Listener, Submit
     from pipelines.settings import KafkaSettings, Settings
@@ -37,7 +40,6 @@ PATIENCE_SECONDS = 60.0
 """So long after the last record was sent its decision may take."""
 RUNNING_SECONDS = 60.0
 FETCH_WAIT_MS = 50
-_STAMP = b'"sent_ns":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,45 +162,62 @@ def _measure(
     """Send for a while and read ``topic``; what was readable when, and the sender's lateness."""
     total = int(load.rate * (WARM_UP_SECONDS + seconds))
     values = _prepare(kafka, load, total)
-    skipped = int(load.rate * WARM_UP_SECONDS)
-    consumer = connect_consumer(kafka, group="bench", **{"fetch.wait.max.ms": FETCH_WAIT_MS})
-    partitions = range(list_partitions(kafka)[topic])
-    consumer.assign([TopicPartition(topic, partition, OFFSET_END) for partition in partitions])
-    consumer.poll(1.0)  # settles where the end is, before anything is sent
-    sending = _Sending(kafka, values, load.rate)
-    sending.start()
     times: list[float] = []
-    counted_from = sending.first_ns + WARM_UP_SECONDS * 1_000_000_000
-    patient_until = math.inf
     arrived = 0
-    while arrived < total:
-        message = consumer.poll(0.1)
-        if message is None:
-            if not sending.is_alive():
-                patient_until = min(patient_until, time.monotonic() + PATIENCE_SECONDS)
-            if time.monotonic() > patient_until:
-                break
-            continue
-        error = message.error()
-        if error is not None:
-            msg = f"reading {topic} failed: {error.str()}"
-            raise TransientError(msg)
-        now_ns = time.time_ns()
-        due_ns = read_stamp(message.value() or b"")
-        arrived += 1
-        if due_ns >= counted_from:
-            times.append((now_ns - due_ns) / 1e6)
-        if arrived % 1000 == 0:
-            on_progress(arrived, total)
-    sending.join()
-    consumer.close()
+    with _reading_from_the_end(kafka, topic) as consumer:
+        sending = ScheduledSending(kafka, values, load.rate)
+        sending.start()
+        counted_from = sending.first_ns + WARM_UP_SECONDS * 1_000_000_000
+        for due_ns, read_ns in _arrivals(consumer, topic, total, sending.is_alive):
+            arrived += 1
+            if due_ns >= counted_from:
+                times.append((read_ns - due_ns) / 1e6)
+            if arrived % 1000 == 0:
+                on_progress(arrived, total)
+        sending.join()
     on_progress(arrived, total)
     if sending.failure is not None:
         raise sending.failure
     if arrived < total:
         msg = f"{total - arrived} of {total} records had no decision in {PATIENCE_SECONDS:.0f} s"
         raise JobError(msg)
+    skipped = int(load.rate * WARM_UP_SECONDS)
     return spread_of(times), spread_of(sending.late_ms[skipped:])
+
+
+@contextmanager
+def _reading_from_the_end(kafka: KafkaSettings, topic: str) -> Iterator[Consumer]:
+    consumer = connect_consumer(kafka, group="bench", **{"fetch.wait.max.ms": FETCH_WAIT_MS})
+    try:
+        partitions = range(list_partitions(kafka)[topic])
+        consumer.assign([TopicPartition(topic, partition, OFFSET_END) for partition in partitions])
+        consumer.poll(1.0)  # settles where the end is, before anything is sent
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _arrivals(
+    consumer: Consumer, topic: str, total: int, is_sending: Callable[[], bool]
+) -> Iterator[tuple[int, int]]:
+    """When each record was due and when it was read, until all are there or patience ends."""
+    patient_until = math.inf
+    arrived = 0
+    while arrived < total:
+        message = consumer.poll(0.1)
+        if message is None:
+            if not is_sending():
+                patient_until = min(patient_until, time.monotonic() + PATIENCE_SECONDS)
+            if time.monotonic() > patient_until:
+                return
+            continue
+        error = message.error()
+        if error is not None:
+            msg = f"reading {topic} failed: {error.str()}"
+            raise TransientError(msg)
+        read_ns = time.time_ns()
+        arrived += 1
+        yield read_stamp(message.value() or b""), read_ns
 
 
 def _prepare(kafka: KafkaSettings, load: LatencyLoad, count: int) -> list[tuple[bytes, bytes]]:
@@ -219,52 +238,6 @@ def _prepare(kafka: KafkaSettings, load: LatencyLoad, count: int) -> list[tuple[
             values.append((emission.key, emission.value))
     sender.flush()
     return values
-
-
-class _Sending(threading.Thread):
-    """Sends records on schedule, each with the moment it is due."""
-
-    def __init__(
-        self, kafka: KafkaSettings, values: list[tuple[bytes, bytes]], rate: float
-    ) -> None:
-        super().__init__(daemon=True)
-        self._values = values
-        self._rate = rate
-        self._sender = KafkaSender(kafka)
-        self._topic = kafka.topics().transactions.name
-        self.first_ns = time.time_ns() + 500_000_000
-        self.late_ms: list[float] = []
-        self.failure: TerminalError | None = None
-
-    def run(self) -> None:
-        for number, (key, value) in enumerate(self._values):
-            due_ns = self.first_ns + int(number / self._rate * 1e9)
-            while (wait_ns := due_ns - time.time_ns()) > 0:
-                self._sender.wait(min(wait_ns / 1e9, 0.1))
-            self._sender.send(self._topic, key, stamp(value, due_ns))
-            self.late_ms.append((time.time_ns() - due_ns) / 1e6)
-        self._sender.flush()
-        if self._sender.failed:
-            self.failure = TerminalError(f"records were not sent: {self._sender.last_failure}")
-
-
-def stamp(value: bytes, due_ns: int) -> bytes:
-    """The JSON object with the moment as one more member.
-
-    >>> stamp(b'{"a":1}', 42)
-    b'{"a":1,"sent_ns":42}'
-    """
-    return b'%b,"sent_ns":%d}' % (value.rstrip()[:-1], due_ns)
-
-
-def read_stamp(value: bytes) -> int:
-    """The moment in a record, or in the decision that holds it.
-
-    >>> read_stamp(b'{"transaction":{"a":1,"sent_ns":42},"band":"allow"}')
-    42
-    """
-    start = value.index(_STAMP) + len(_STAMP)
-    return int(value[start : value.index(b"}", start)])
 
 
 def spread_of(times_ms: Sequence[float]) -> Spread:

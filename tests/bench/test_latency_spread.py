@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from bench.latency import Spread, read_stamp, spread_of, stamp
+from bench.latency import Spread, spread_of
+from bench.schedule import read_stamp, stamp
 from pipelines.contracts.transaction import parse_transaction
 from pipelines.errors import JobError
 
