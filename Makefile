@@ -15,6 +15,8 @@ FLINK_TESTS := tests/pipelines tests/flink_jobs
 
 export DAGSTER_DISABLE_TELEMETRY := yes
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Each of the many processes of a test run would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help python setup up demo check test test-live ui down constraints
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,7 @@ def _on_site(random: Random, fx: FxTable, city: City, centre: _Point, category: 
         currency=city.currency,
         euro_rate=rate,
         price_format=".0f" if city.currency in WHOLE_UNITS else ".2f",
-        notes=tuple(str(_round_note(euro / rate)) for euro in _CASH_EURO),
+        notes=_notes(rate),
         place=place,
     )
 
@@ -187,6 +188,12 @@ def _trade(random: Random, category: str, prices: _Prices, rate: float) -> dict[
         "spread": spread,
         "identity": f'"merchant_id":"{merchant_id}","merchant_category":"{category}"',
     }
+
+
+@functools.cache
+def _notes(euro_rate: float) -> tuple[str, ...]:
+    """What cash machines offer in a currency: asked for by each of thousands of merchants."""
+    return tuple(str(_round_note(euro / euro_rate)) for euro in _CASH_EURO)
 
 
 def _round_note(amount: float) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from flink_jobs.uids import name_node, name_nodes
+from fraudlake.submission import CLIENT_OPTIONS
 
 PROGRAM = Path(__file__).with_name("compiled_plan.py")
 UID = "table.exec.uid.format"
@@ -112,6 +114,7 @@ def test_two_between_the_same_are_told_apart() -> None:
 def test_a_plan_of_this_flink_gets_one_name_for_each_source_and_sink() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", PROGRAM],
+        env={**os.environ, "JVM_ARGS": CLIENT_OPTIONS},
         capture_output=True,
         text=True,
         timeout=120,

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
-    """The sink logs to a stream that is closed behind the test: nobody else may write there."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    """The sink logs to a stream that is closed behind the test, and quiets two libraries."""
+    loggers = [logging.getLogger(name) for name in (None, "elastic_transport", "pyiceberg")]
+    handlers, levels = list(loggers[0].handlers), [logger.level for logger in loggers]
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    loggers[0].handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

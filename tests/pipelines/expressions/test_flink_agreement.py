@@ -6,6 +6,7 @@ A Flink job costs seconds and its rows nothing, so all expressions are columns o
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from expression_cases import (
 )
 
 from fraudlake.stack.kernel import build_kernel
+from fraudlake.submission import CLIENT_OPTIONS
 from pipelines.expressions.folding import fold
 from pipelines.expressions.interpret import evaluate
 from pipelines.expressions.parsing import parse_expression
@@ -138,7 +140,10 @@ def run_in_flink(
     (folder / "rows.json").write_text("\n".join(lines) + "\n", encoding="utf-8")
     program = Path(__file__).with_name("flink_query.py")
     command = [sys.executable, str(program), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    environ = {**os.environ, "JVM_ARGS": CLIENT_OPTIONS}
+    done = subprocess.run(
+        command, env=environ, capture_output=True, text=True, timeout=240, check=False
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     return {name: [row[i] for row in answer] for i, name in enumerate(expressions)}
