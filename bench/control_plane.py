@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from pipelines.errors import TerminalError
+from pipelines.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -175,9 +175,13 @@ def _run(words: Sequence[str], settings: Settings) -> Sequence[str]:
     """The lines that a Python process prints, which must end well."""
     environ: Mapping[str, str] = {**os.environ, **settings.to_env()}
     command = [sys.executable, "-P", *words]
-    done = subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, env=environ, capture_output=True, text=True, timeout=CHILD_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"{' '.join(command)} did not end within {CHILD_SECONDS:.0f} s"
+        raise TransientError(msg) from error
     if done.returncode != 0:
         msg = f"{' '.join(command)} failed: {done.stderr.strip().splitlines()[-1:]}"
         raise TerminalError(msg)
