@@ -14,6 +14,7 @@ from pipelines.kafka.answers import REQUEST_SECONDS, explain
 from pipelines.kafka.clients import connect_admin, connect_consumer, connect_producer
 from pipelines.kafka.offsets import (
     OffsetRange,
+    count_records,
     find_records,
     read_group_offsets,
     read_offsets,
@@ -26,6 +27,7 @@ __all__ = [
     "connect_admin",
     "connect_consumer",
     "connect_producer",
+    "count_records",
     "create_topics",
     "delete_topics",
     "explain",
