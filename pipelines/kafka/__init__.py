@@ -8,6 +8,7 @@ from pipelines.kafka.admin import (
     create_topics,
     delete_topics,
     list_partitions,
+    read_topic_settings,
     read_transaction_limit_s,
 )
 from pipelines.kafka.answers import REQUEST_SECONDS, explain
@@ -36,5 +37,6 @@ __all__ = [
     "read_group_offsets",
     "read_offsets",
     "read_offsets_at",
+    "read_topic_settings",
     "read_transaction_limit_s",
 ]

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from orchestration.topic_assets import judge_kept
 from orchestration.watching import looking
 from orchestration.watching.glance import Late
 from orchestration.watching.looking import look_at_broker
 from pipelines.errors import TerminalError, TransientError
-from pipelines.kafka import connect_consumer, connect_producer, delete_topics, find_records
+from pipelines.kafka import (
+    connect_admin,
+    connect_consumer,
+    connect_producer,
+    delete_topics,
+    find_records,
+    read_topic_settings,
+)
 from sinks.alerts.run import name_group
 
 if TYPE_CHECKING:
@@ -113,3 +122,17 @@ def test_topic_that_is_gone_is_named(settings: Settings) -> None:
 
     with pytest.raises(TerminalError, match=r"no topic \S*labels at \S+: materialize kafka/labels"):
         look(settings, datetime.now(UTC))
+
+
+def test_topics_are_kept_as_declared_and_a_shorter_time_is_told(settings: Settings) -> None:
+    topic = settings.kafka.topics().transactions
+    assert judge_kept(topic, read_topic_settings(settings.kafka, topic.name)).passed
+
+    resource = ConfigResource(ResourceType.TOPIC, topic.name)
+    hour = ConfigEntry("retention.ms", "3600000", incremental_operation=AlterConfigOpType.SET)
+    resource.add_incremental_config(hour)
+    admin = connect_admin(settings.kafka)
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+    verdict = judge_kept(topic, read_topic_settings(settings.kafka, topic.name))
+    assert "retention.ms is 3600000, to be 604800000" in verdict.sentence
