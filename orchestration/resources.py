@@ -19,7 +19,7 @@ from pipelines.errors import NoTablesError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import remembered
-from pipelines.kafka import create_topics, read_offsets
+from pipelines.kafka import create_topics, read_offsets, read_topic_settings
 from pipelines.published_rules import publish, publish_first, published_file, read_published
 from pipelines.rules import read_ruleset
 from pipelines.settings import Settings
@@ -62,6 +62,10 @@ class Broker:
     def create(self, topic: Topic) -> bool:
         """See that the topic exists; True if it had to be made."""
         return topic.name in create_topics(Settings.from_env().kafka, [topic])
+
+    def read_settings(self, topic: Topic) -> Mapping[str, str]:
+        """How the broker keeps the topic, by Kafka's names."""
+        return read_topic_settings(Settings.from_env().kafka, topic.name)
 
     def count_records(self, topic: Topic) -> int:
         """How many records the topic holds."""

@@ -12,6 +12,7 @@ from orchestration.watching.judging import (
     judge_checkpoint_age,
     judge_dead_letters,
     judge_lag,
+    judge_readable,
     judge_rules,
     judge_running,
     judge_showing,
@@ -77,6 +78,12 @@ LOOK_CHECKS = (
         name="restarts",
         about="The job did not fail of late; what fails again and again does not mend by itself.",
         judge=lambda seen: judge_restarts(seen.notes, seen.stream, seen.at),
+    ),
+    LookCheck(
+        asset=topic_key("decisions"),
+        name="readable",
+        about="Nothing that the job wrote stands behind a transaction that was left open.",
+        judge=lambda seen: judge_readable(seen.broker),
     ),
     LookCheck(
         asset=topic_key("dead_letters"),

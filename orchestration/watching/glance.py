@@ -89,7 +89,10 @@ class BrokerGlance:
     """Those of them that have waited for long."""
     decisions_before: tuple[Mapping[int, int], Mapping[int, int]]
     """The end of each partition of the decisions, ``LATE_S`` and ``TOO_LATE_S`` ago."""
+    hidden: Late
+    """What the job wrote and nobody can read, because a transaction before it is open."""
     letters_last_hour: int
+    """At least so many."""
     transactions_last_hour: int
 
     def total(self, topic: str) -> int:

@@ -28,6 +28,8 @@ LAG_WARN, LAG_FAIL = 10_000, 200_000
 LETTERS_WARN, LETTERS_FAIL = 0.01, 0.10
 FEWEST_TRANSACTIONS = 100
 """Below, one bad record would be a bad hour."""
+FEWEST_LETTERS = 20
+"""From so many on, more than half of the records are a bad hour, however few they are."""
 _RECOVERING = frozenset({"RESTARTING", "FAILING", "INITIALIZING", "CREATED", "RECONCILING"})
 
 
@@ -114,12 +116,32 @@ def _judge_late(found: Late, what: str, done: str, *, sink: str) -> Verdict:
     return warn(f"{sentence}: {look}", **figures) if found.late else is_well(sentence, **figures)
 
 
+def judge_readable(broker: BrokerGlance | Trouble) -> Verdict:
+    """Can what the job wrote be read? Behind an open transaction nobody sees it, nor any lag."""
+    if isinstance(broker, Trouble):
+        return warn(f"nothing is known of it: {broker.sentence}")
+    hidden = broker.hidden
+    figures = {"hidden": hidden.late}
+    if not hidden.late:
+        return is_well("nothing that the job wrote waits behind an open transaction", **figures)
+    judge = fail if hidden.too_late else warn
+    minutes = (TOO_LATE_S if hidden.too_late else LATE_S) // 60
+    return judge(
+        f"{hidden.too_late or hidden.late:,} records of the job stand behind an open transaction "
+        f"for more than {minutes} min, where nobody can read them: `kafka-transactions.sh "
+        "find-hanging` names it, `abort` ends it",
+        **figures,
+    )
+
+
 def judge_dead_letters(broker: BrokerGlance | Trouble) -> Verdict:
     """Which share of the last hour's records was set aside?"""
     if isinstance(broker, Trouble):
         return warn(f"nothing is known of it: {broker.sentence}")
     letters, transactions = broker.letters_last_hour, broker.transactions_last_hour
     counts = f"{letters:,} dead letters beside {transactions:,} transactions within the last hour"
+    if letters >= FEWEST_LETTERS and letters > transactions / 2:
+        return fail(f"{counts}: more than half", dead_letters=letters)
     if transactions < FEWEST_TRANSACTIONS:
         return is_well(f"{counts}; too few to judge", dead_letters=letters)
     share = letters / transactions

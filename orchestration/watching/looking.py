@@ -18,14 +18,21 @@ from orchestration.watching.glance import (
     BrokerGlance,
     Glance,
     JobNotes,
+    Late,
     StreamGlance,
     Trouble,
     count_late,
 )
-from pipelines.errors import FraudlakeError, RulesetError
+from pipelines.errors import FraudlakeError, RulesetError, TerminalError
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import is_being_changed, remembered
-from pipelines.kafka import find_records, read_group_offsets, read_offsets, read_offsets_at
+from pipelines.kafka import (
+    count_records,
+    find_records,
+    read_group_offsets,
+    read_offsets,
+    read_offsets_at,
+)
 from pipelines.published_rules import read_published
 from pipelines.settings import Settings
 
@@ -41,7 +48,11 @@ QUESTION_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 """The longest that a whole look takes."""
 HOUR_MS = 3_600_000
+COUNT_SECONDS = 0.5
+"""So long dead letters are counted; those of an hour that takes longer are too many anyway."""
 WATCHED_TOPICS = ("transactions", "customers", "labels", "decisions", "alerts", "dead_letters")
+WRITTEN_TOPICS = ("decisions", "alerts", "dead_letters")
+"""By the job, in transactions."""
 _FAULTS = (OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
 _Answer = TypeVar("_Answer")
 _LOG = logging.getLogger(__name__)
@@ -133,6 +144,12 @@ def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
         name: read_offsets(kafka, getattr(topics, name).name, seconds=QUESTION_SECONDS)
         for name in WATCHED_TOPICS
     }
+    if absent := [name for name, parts in held.items() if not parts]:
+        msg = (
+            f"there is no topic {getattr(topics, absent[0]).name} at {kafka.bootstrap_servers}: "
+            f"materialize kafka/{absent[0]}"
+        )
+        raise TerminalError(msg)
     now_ms = int(now.timestamp() * 1000)
     late = (now_ms - LATE_S * 1000, now_ms - TOO_LATE_S * 1000)
     job_group, alert_group = _groups(settings)
@@ -153,7 +170,8 @@ def look_at_broker(settings: Settings, now: datetime) -> BrokerGlance:
         alerts_lag=_lag(held["alerts"], shown),
         alerts_late=count_late((alerts_before[0], alerts_before[1]), shown),
         decisions_before=(decisions_before[0], decisions_before[1]),
-        letters_last_hour=_count_since(
+        hidden=_find_hidden(settings, held, late),
+        letters_last_hour=_count_letters(
             kafka, topics.dead_letters.name, now_ms - HOUR_MS, held["dead_letters"]
         ),
         transactions_last_hour=_count_since(
@@ -195,12 +213,39 @@ def _lag(held: Mapping[int, OffsetRange], done: Mapping[int, int]) -> int:
     return sum(max(0, one.end - done[partition]) for partition, one in held.items())
 
 
+def _find_hidden(
+    settings: Settings, held: Mapping[str, Mapping[int, OffsetRange]], late: tuple[int, int]
+) -> Late:
+    """What is older than ``late`` and still lies behind the end that readers see.
+
+    No lag shows it: every reader has read all that it may.
+    """
+    found = []
+    for name in WRITTEN_TOPICS:
+        topic = getattr(settings.kafka.topics(), name).name
+        five, fifteen = read_offsets_at(
+            settings.kafka, topic, *late, is_committed=False, seconds=QUESTION_SECONDS
+        )
+        ends = {part: one.end for part, one in held[name].items()}
+        found.append(count_late((five, fifteen), ends))
+    return Late(late=sum(one.late for one in found), too_late=sum(one.too_late for one in found))
+
+
 def _count_since(
     kafka: KafkaSettings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
 ) -> int:
-    """Offsets, which are records and a few marks of Kafka's own transactions."""
+    """Of a topic that is written without transactions, where each offset is a record."""
     [begin] = read_offsets_at(kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
     return sum(max(0, one.end - begin.get(part, one.start)) for part, one in held.items())
+
+
+def _count_letters(
+    kafka: KafkaSettings, topic: str, moment_ms: int, held: Mapping[int, OffsetRange]
+) -> int:
+    """By reading them: between a few letters lie as many marks of the job's transactions."""
+    [begin] = read_offsets_at(kafka, topic, moment_ms, seconds=QUESTION_SECONDS)
+    begins = {part: begin[part] for part, one in held.items() if begin[part] < one.end}
+    return count_records(kafka, topic, begins, seconds=COUNT_SECONDS) if begins else 0
 
 
 def _await(whom: str, future: Future[_Answer], deadline: float) -> _Answer | Trouble:

@@ -8,12 +8,14 @@ from pipelines.kafka.admin import (
     create_topics,
     delete_topics,
     list_partitions,
+    read_topic_settings,
     read_transaction_limit_s,
 )
 from pipelines.kafka.answers import REQUEST_SECONDS, explain
 from pipelines.kafka.clients import connect_admin, connect_consumer, connect_producer
 from pipelines.kafka.offsets import (
     OffsetRange,
+    count_records,
     find_records,
     read_group_offsets,
     read_offsets,
@@ -26,6 +28,7 @@ __all__ = [
     "connect_admin",
     "connect_consumer",
     "connect_producer",
+    "count_records",
     "create_topics",
     "delete_topics",
     "explain",
@@ -34,5 +37,6 @@ __all__ = [
     "read_group_offsets",
     "read_offsets",
     "read_offsets_at",
+    "read_topic_settings",
     "read_transaction_limit_s",
 ]

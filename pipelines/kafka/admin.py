@@ -69,6 +69,15 @@ def list_partitions(settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
+def read_topic_settings(settings: KafkaSettings, topic: str) -> dict[str, str]:
+    """What the broker has set for a topic, by Kafka's names, defaults included."""
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    admin = connect_admin(settings)
+    future = admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
+    found = await_answer(future, f"reading the settings of topic {topic}")
+    return {name: str(entry.value) for name, entry in found.items()}
+
+
 def read_transaction_limit_s(settings: KafkaSettings) -> int:
     """How long the broker lets a transaction stay open, ``transaction.max.timeout.ms``."""
     admin = connect_admin(settings)

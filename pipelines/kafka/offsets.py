@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -16,9 +17,9 @@ from pipelines.kafka.answers import REQUEST_SECONDS, await_answer, explain, retr
 from pipelines.kafka.clients import connect_admin, connect_consumer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from confluent_kafka import Consumer
+    from confluent_kafka import Consumer, Message
 
     from pipelines.settings import KafkaSettings
 
@@ -50,13 +51,18 @@ def read_offsets(
 
 
 def read_offsets_at(
-    settings: KafkaSettings, topic: str, *moments_ms: int, seconds: float = REQUEST_SECONDS
+    settings: KafkaSettings,
+    topic: str,
+    *moments_ms: int,
+    is_committed: bool = True,
+    seconds: float = REQUEST_SECONDS,
 ) -> list[dict[int, int]]:
     """For each moment, the first offset of each partition that is not older; else its end.
 
-    By the records' own times in Kafka. Later moments never come before earlier ones.
+    By the records' own times in Kafka. Later moments never come before earlier ones. Without
+    ``is_committed``, also among what lies behind a transaction that is still open.
     """
-    level = IsolationLevel.READ_COMMITTED
+    level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
     last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     at = [OffsetSpec.for_timestamp(moment) for moment in moments_ms]
     count = list_partitions(settings, seconds=seconds).get(topic, 0)
@@ -99,38 +105,75 @@ def find_records(
 
     A partition that holds none is absent, whatever marks of transactions lie there.
     """
-    if not begins:
-        return {}
-    consumer = connect_consumer(
-        settings,
-        group="fraudlake-looks",  # required by the client; nothing is stored for it
-        **{
-            "auto.offset.reset": "earliest",  # what was deleted since is no record
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 10,
-            "queued.min.messages": 1,
-        },
-    )
-    consumer.assign([TopicPartition(topic, part, offset) for part, offset in begins.items()])
     found: dict[int, int] = {}
     open_ones = set(begins)
     deadline = time.monotonic() + seconds
-    try:
+    with _looking(settings, topic, begins, {"queued.min.messages": 1}) as consumer:
         while open_ones:
             left = deadline - time.monotonic()
             message = consumer.poll(left) if left > 0 else None
             if message is None:
                 msg = f"looking for records of {topic} took longer than {seconds:.0f} s; try again"
                 raise TransientError(msg)
-            error, part = message.error(), cast("int", message.partition())
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                raise explain(KafkaException(error), f"looking for records of {topic}")
-            if error is None and part in open_ones:
+            part = cast("int", message.partition())
+            if not _is_end(message) and part in open_ones:
                 found[part] = cast("int", message.offset())
             open_ones.discard(part)
+    return found
+
+
+def count_records(
+    settings: KafkaSettings,
+    topic: str,
+    begins: Mapping[int, int],
+    *,
+    seconds: float = REQUEST_SECONDS,
+) -> int:
+    """How many committed records there are from ``begins`` on.
+
+    They are read for ``seconds`` at most: at least so many there are, if that is not enough.
+    """
+    count, open_ones = 0, set(begins)
+    deadline = time.monotonic() + seconds
+    with _looking(settings, topic, begins, {"queued.max.messages.kbytes": 8192}) as consumer:
+        while open_ones and (left := deadline - time.monotonic()) > 0:
+            for message in consumer.consume(1000, min(left, 0.1)):
+                if _is_end(message):
+                    open_ones.discard(cast("int", message.partition()))
+                else:
+                    count += 1
+    return count
+
+
+@contextmanager
+def _looking(
+    settings: KafkaSettings, topic: str, begins: Mapping[int, int], more: Mapping[str, int]
+) -> Iterator[Consumer]:
+    """A reader that stands at ``begins``, tells where a partition ends, and stores nothing."""
+    consumer = connect_consumer(
+        settings,
+        group="fraudlake-looks",  # required by the client
+        **{
+            "auto.offset.reset": "earliest",  # what was deleted since is no record
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+            **more,
+        },
+    )
+    try:
+        consumer.assign([TopicPartition(topic, part, offset) for part, offset in begins.items()])
+        yield consumer
     finally:
         consumer.close()
-    return found
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    if error is None:
+        return False
+    if error.code() == KafkaError._PARTITION_EOF:
+        return True
+    raise explain(KafkaException(error), f"looking at the records of {message.topic()}")
 
 
 def _read_specs(

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from orchestration.topic_assets import judge_kept
+from orchestration.watching import looking
 from orchestration.watching.glance import Late
 from orchestration.watching.looking import look_at_broker
-from pipelines.errors import TransientError
-from pipelines.kafka import connect_consumer, connect_producer, find_records
+from pipelines.errors import TerminalError, TransientError
+from pipelines.kafka import (
+    connect_admin,
+    connect_consumer,
+    connect_producer,
+    delete_topics,
+    find_records,
+    read_topic_settings,
+)
 from sinks.alerts.run import name_group
 
 if TYPE_CHECKING:
@@ -72,3 +82,57 @@ def test_marks_are_not_late_and_a_single_alert_is(settings: Settings) -> None:
     seen = look(settings, later)
     assert seen.alerts_late.late > 0
     assert seen.alerts_late == Late(late=seen.alerts_lag, too_late=seen.alerts_lag)
+
+
+def test_what_stands_behind_an_open_transaction_is_seen(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads it, no lag shows it, and the job's checkpoints go on."""
+    monkeypatch.setattr(looking, "LATE_S", 0)
+    monkeypatch.setattr(looking, "TOO_LATE_S", 0)
+    topic = settings.kafka.topics().decisions.name
+    producer = connect_producer(settings.kafka, **{"transactional.id": f"{topic}-open"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for _ in range(3):
+        producer.produce(topic, value=b"{}", partition=0)
+    assert producer.flush(30) == 0
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+
+    assert look(settings, soon).hidden == Late(late=3, too_late=3)
+
+    producer.commit_transaction(30)
+    assert look(settings, soon).hidden == Late(late=0, too_late=0)
+
+
+def test_dead_letters_are_counted_without_the_marks_between_them(settings: Settings) -> None:
+    topic = settings.kafka.topics().dead_letters.name
+    producer = connect_producer(settings.kafka, **{"transactional.id": f"{topic}-test"})
+    producer.init_transactions(30)
+    for _ in range(4):  # each with a mark behind it
+        producer.begin_transaction()
+        producer.produce(topic, value=b"{}")
+        producer.commit_transaction(30)
+
+    assert look(settings, datetime.now(UTC)).letters_last_hour == 4
+
+
+def test_topic_that_is_gone_is_named(settings: Settings) -> None:
+    delete_topics(settings.kafka, [settings.kafka.topics().labels])
+
+    with pytest.raises(TerminalError, match=r"no topic \S*labels at \S+: materialize kafka/labels"):
+        look(settings, datetime.now(UTC))
+
+
+def test_topics_are_kept_as_declared_and_a_shorter_time_is_told(settings: Settings) -> None:
+    topic = settings.kafka.topics().transactions
+    assert judge_kept(topic, read_topic_settings(settings.kafka, topic.name)).passed
+
+    resource = ConfigResource(ResourceType.TOPIC, topic.name)
+    hour = ConfigEntry("retention.ms", "3600000", incremental_operation=AlterConfigOpType.SET)
+    resource.add_incremental_config(hour)
+    admin = connect_admin(settings.kafka)
+    admin.incremental_alter_configs([resource])[resource].result(30)
+
+    verdict = judge_kept(topic, read_topic_settings(settings.kafka, topic.name))
+    assert "retention.ms is 3600000, to be 604800000" in verdict.sentence

@@ -56,6 +56,9 @@ class FakeBroker:
         self.existing.add(topic.name)
         return is_new
 
+    def read_settings(self, topic: Topic) -> dict[str, str]:
+        return {"max.message.bytes": "1048588", **topic.config()}
+
     def count_records(self, topic: Topic) -> int:
         return 41
 

@@ -65,6 +65,7 @@ def broker(**other: Any) -> BrokerGlance:
         alerts_lag=0,
         alerts_late=Late(late=0, too_late=0),
         decisions_before=({0: 900}, {0: 800}),
+        hidden=Late(late=0, too_late=0),
         letters_last_hour=0,
         transactions_last_hour=1000,
     )

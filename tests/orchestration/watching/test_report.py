@@ -45,7 +45,7 @@ def test_first_look_reports_everything() -> None:
         "kafka/dead_letters",
         "elasticsearch/fraud_alerts",
     ]
-    assert len(keys(found, dg.AssetCheckEvaluation)) == 9
+    assert len(keys(found, dg.AssetCheckEvaluation)) == 10
     assert found.sentence == (
         "job RUNNING, newest checkpoint 1 s old; 12 transactions wait; 988 decisions stored; "
         "9 alerts"
@@ -113,7 +113,7 @@ def test_check_is_reported_when_it_changes_and_now_and_then() -> None:
     assert changed.severity is dg.AssetCheckSeverity.WARN
 
     later = report(glance(at=NOW + 6 * MINUTE), after(first.cursor), told=TOLD)
-    assert len(keys(later, dg.AssetCheckEvaluation)) == 9
+    assert len(keys(later, dg.AssetCheckEvaluation)) == 10
 
 
 def everything_away() -> Glance:

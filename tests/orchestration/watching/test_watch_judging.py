@@ -14,6 +14,7 @@ from orchestration.watching.judging import (
     judge_checkpoint_age,
     judge_dead_letters,
     judge_lag,
+    judge_readable,
     judge_rules,
     judge_running,
     judge_showing,
@@ -94,7 +95,10 @@ def test_lag(seen: BrokerGlance | Trouble, outcome: str, words: str) -> None:
     ("letters", "transactions", "outcome", "words"),
     [
         (0, 0, "passed", "too few to judge"),
-        (99, 99, "passed", "too few to judge"),
+        (19, 19, "passed", "too few to judge"),
+        (20, 40, "passed", "too few to judge"),
+        (20, 39, "ERROR", "more than half"),
+        (99, 99, "ERROR", "more than half"),
         (10, 1000, "passed", "1.00%"),
         (11, 1000, "WARN", "1.1%, above 1%"),
         (101, 1000, "ERROR", "10.1%, above 10%"),
@@ -105,6 +109,21 @@ def test_dead_letters(letters: int, transactions: int, outcome: str, words: str)
     verdict = judge_dead_letters(seen)
     assert verdict.outcome == outcome
     assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("hidden", "outcome", "words"),
+    [
+        (Late(late=0, too_late=0), "passed", "nothing that the job wrote waits"),
+        (Late(late=1_200, too_late=0), "WARN", "1,200 records of the job stand behind an open"),
+        (Late(late=1_200, too_late=7), "ERROR", "7 records"),
+    ],
+)
+def test_what_the_job_wrote_can_be_read(hidden: Late, outcome: str, words: str) -> None:
+    verdict = judge_readable(broker(hidden=hidden))
+    assert verdict.outcome == outcome
+    assert words in verdict.sentence
+    assert judge_readable(AWAY).outcome == "WARN"
 
 
 DAMAGED = Trouble(sentence="active.json does not say which rule set is in force")
