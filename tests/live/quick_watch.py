@@ -6,7 +6,7 @@ are left out; what a tick does is the very ``stream_watch``, and what it asks fo
 
 import dagster as dg
 
-from orchestration.defs.bound import resources
+from orchestration.defs import bound
 from orchestration.defs.repair import repair_stream
 from orchestration.defs.watch import stream_watch
 from orchestration.keys import JOB
@@ -31,4 +31,4 @@ def defs() -> dg.Definitions:
         sensors=[quick_watch],
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(own, resources())
+    return dg.Definitions.merge(own, bound.resources())
