@@ -130,7 +130,7 @@ def test_checks_of_what_was_materialized_since_are_told_again() -> None:
     first = report(glance(), Cursor())
     at = (NOW + MINUTE / 2).timestamp()
     second = report(glance(at=NOW + MINUTE), after(first.cursor), told=TOLD, materialized={JOB: at})
-    assert keys(second, dg.AssetCheckEvaluation) == ["flink/fraud_detection"] * 4
+    assert keys(second, dg.AssetCheckEvaluation) == ["flink/fraud_detection"] * 5
 
     third = report(
         glance(at=NOW + 2 * MINUTE), after(second.cursor), told=TOLD, materialized={JOB: at}
