@@ -113,6 +113,14 @@ class Stream:
         """Start the last deployment again as it was, unless it runs or was given up."""
         return ask("job", "restore", "--unattended", "--json", log=log)
 
+    def start(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """Start the job where it was stopped, unless it runs."""
+        return ask("job", "submit", "--if-missing", "--json", log=log)
+
+    def stop(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
+        """Stop the job with a savepoint; it stays stopped until somebody starts it."""
+        return ask("job", "stop", "--json", log=log)
+
     def stages(self) -> Sequence[Stage]:
         """What a job of the rules in force computes; nothing where none were published."""
         settings = Settings.from_env()

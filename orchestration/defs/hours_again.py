@@ -50,8 +50,11 @@ def hours_again(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
     names = context.instance.get_materialized_partitions(RECONCILIATION)
     known = {read_hour(name) for name in names}
     due = choose_hours(known, _read_outcomes(context.instance), now=now)
-    if _has_failed(context.instance):
-        due = due[-1:]  # a server may be away still: one run finds out, not one for each hour
+    failed = _find_failed(context.instance)
+    if failed is not None:
+        # A server may be away still: one run finds out, not one for each hour. And where it is the
+        # hour itself that fails each time, the others are whole meanwhile.
+        due = ([begin for begin in due if name_hour(begin) != failed] or due)[-1:]
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -88,10 +91,12 @@ def _is_under_way(instance: dg.DagsterInstance) -> bool:
     return len(instance.get_run_ids(unfinished, limit=1)) > 0
 
 
-def _has_failed(instance: dg.DagsterInstance) -> bool:
-    """Whether the newest run that was asked for here could not compare its hour."""
-    newest = instance.get_runs(dg.RunsFilter(tags={TAG: "true"}), limit=1)
-    return [run.status for run in newest] == [dg.DagsterRunStatus.FAILURE]
+def _find_failed(instance: dg.DagsterInstance) -> str | None:
+    """The hour that the newest run which was asked for here could not compare, if it could not."""
+    for run in instance.get_runs(dg.RunsFilter(tags={TAG: "true"}), limit=1):
+        if run.status is dg.DagsterRunStatus.FAILURE:
+            return run.tags.get("dagster/partition", "")
+    return None
 
 
 def _read_outcomes(instance: dg.DagsterInstance) -> Mapping[datetime, Compared]:

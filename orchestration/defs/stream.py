@@ -90,6 +90,7 @@ def _tell(found: FoundJob, *, page: str) -> dict[str, Any]:
         "deployed": remedies[found.state],
         "job id": found.job_id,
         "rule set": found.ruleset or "not known: it was not deployed from here",
+        "code": "not compared with this release's: materialize it once more to have it deployed",
         "page": dg.MetadataValue.url(page),
     }
 

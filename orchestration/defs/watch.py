@@ -12,7 +12,7 @@ from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.looking import Lookout
 from orchestration.watching.report import report
-from orchestration.watching.told import read_told
+from orchestration.watching.told import read_materialized, read_told
 from pipelines.errors import SettingsError
 
 AHEAD = {"dagster/priority": "10"}
@@ -38,7 +38,12 @@ def stream_watch(
         glance = lookout.look(datetime.now(UTC))
     except SettingsError as error:
         return dg.SkipReason(f"the settings are wrong: {error}")
-    found = report(glance, Cursor.from_json(context.cursor), read_told(context.instance))
+    found = report(
+        glance,
+        Cursor.from_json(context.cursor),
+        read_told(context.instance),
+        read_materialized(context.instance, {check.asset for check in LOOK_CHECKS}),
+    )
     context.log.info(found.sentence)
     key = found.incident.repair_key
     runs = [] if key is None else [dg.RunRequest(run_key=key, tags=AHEAD)]

@@ -52,7 +52,7 @@ LOOK_CHECKS = (
     LookCheck(
         asset=JOB,
         name="running",
-        about="The job runs. One that ended without `fraudlake job stop` is started again, once.",
+        about="The job runs. One that ended without being stopped is started again.",
         judge=lambda seen: judge_running(seen.notes, seen.stream),
     ),
     LookCheck(

@@ -16,7 +16,7 @@ from orchestration.watching.incident import HOUR_S, Incident, assess
 from orchestration.watching.told import READ_UP_TO, ROWS, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from orchestration.watching.glance import Glance
@@ -39,21 +39,27 @@ class Report:
     cursor: Cursor
 
 
-def report(glance: Glance, cursor: Cursor, told: Mapping[str, Told]) -> Report:
+def report(
+    glance: Glance,
+    cursor: Cursor,
+    told: Mapping[str, Told],
+    materialized: Mapping[dg.AssetKey, float],
+) -> Report:
     """The events that are new since ``cursor``, and the cursor after them.
 
-    Of the tables, what is new since it was ``told``.
+    Of the tables, what is new since it was ``told``. Dagster shows a check as not evaluated when
+    its asset was ``materialized`` after it: such a one is told again.
     """
     incident = assess(glance, cursor)
     now = glance.at.timestamp()
     commits = list(_tell_commits(glance, told))
-    checks, outcomes = _judge(glance, cursor, told_now={one.asset_key for one in commits})
+    now_told = {one.asset_key: now for one in commits}
+    checks, outcomes = _judge(glance, cursor, {**materialized, **now_told})
     events: list[Event] = [
         *_observe_job(glance),
         *_observe_topics(glance, cursor),
         *_observe_index(glance, cursor),
     ]
-    # In this order: a check is shown as not evaluated if its asset was materialized after it.
     events += [*commits, *checks]
     recent = tuple(at for at in cursor.repairs if now - at < HOUR_S)
     is_repaired = incident.repair_key is not None
@@ -72,7 +78,7 @@ def report(glance: Glance, cursor: Cursor, told: Mapping[str, Told]) -> Report:
 
 
 def _judge(
-    glance: Glance, cursor: Cursor, *, told_now: Collection[dg.AssetKey]
+    glance: Glance, cursor: Cursor, materialized: Mapping[dg.AssetKey, float]
 ) -> tuple[list[dg.AssetCheckEvaluation], dict[str, tuple[str, float]]]:
     now = glance.at.timestamp()
     evaluations, outcomes = [], {}
@@ -84,7 +90,7 @@ def _judge(
             known is None
             or known[0] != verdict.outcome
             or now - known[1] >= REPEAT_S
-            or check.asset in told_now
+            or known[1] <= materialized.get(check.asset, 0.0)
         ):
             evaluations.append(to_evaluation(verdict, asset=check.asset, check=check.name))
             known = (verdict.outcome, now)

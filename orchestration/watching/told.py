@@ -13,7 +13,7 @@ from orchestration.keys import table_key
 from sinks.lakehouse.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import dagster as dg
 
@@ -52,3 +52,11 @@ def read_told(instance: dg.DagsterInstance) -> Mapping[str, Told]:
                 rows=int(str(metadata[ROWS].value)), read_up_to=str(metadata[READ_UP_TO].value)
             )
     return found
+
+
+def read_materialized(
+    instance: dg.DagsterInstance, assets: Collection[dg.AssetKey]
+) -> Mapping[dg.AssetKey, float]:
+    """When each was materialized last, by whomever, in seconds since 1970."""
+    found = instance.get_latest_materialization_events(list(assets))
+    return {key: event.timestamp for key, event in found.items() if event is not None}

@@ -284,8 +284,11 @@ def test_broker_gets_the_transaction_version_of_the_local_one_before_the_job_sta
         "--feature",
         f"transaction.version={TRANSACTION_VERSION}",
     ]
-    ends = {"condition": "service_completed_successfully"}
-    assert SERVICES["job"]["depends_on"]["kafka-features"] == ends
+    # Dagster submits it, too: where no job ever was, its sensor first_look does.
+    for submitter in ("job", "dagster-code"):
+        awaited = SERVICES[submitter]["depends_on"]
+        assert awaited["kafka-features"] == {"condition": "service_completed_successfully"}
+        assert awaited["taskmanager"] == {"condition": "service_healthy"}
 
 
 def test_index_has_the_settings_of_the_local_one() -> None:

@@ -57,6 +57,8 @@ def test_dagster_has_the_settings_of_the_local_one_on_the_database_of_the_file()
     ready = SERVICES["postgres"]["healthcheck"]["test"]
     assert ready[1:] == [
         "pg_isready",
+        "-h",
+        "127.0.0.1",
         "-U",
         postgres["POSTGRES_USER"],
         "-d",

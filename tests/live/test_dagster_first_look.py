@@ -99,13 +99,18 @@ def find_dull(location: dg.Definitions, instance: dg.DagsterInstance) -> dict[st
 def read_judgement(
     instance: dg.DagsterInstance, key: dg.AssetCheckKey
 ) -> dg.AssetCheckEvaluation | None:
-    """The newest of a check."""
-    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
-    for record in records:
-        event = None if record.event is None else record.event.dagster_event
-        if event is not None and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            return event.asset_check_evaluation_data
-    return None
+    """The newest of a check; None where its asset was materialized after it.
+
+    Dagster's pages show such a one as not evaluated.
+    """
+    records = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+    [entry] = [record.event for record in records] or [None]
+    event = None if entry is None else entry.dagster_event
+    if event is None or event.event_type is not dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return None
+    last = instance.get_latest_materialization_event(key.asset_key)
+    is_of_last = last is None or entry.run_id == last.run_id or entry.timestamp > last.timestamp
+    return event.asset_check_evaluation_data if is_of_last else None
 
 
 def test_everything_is_green_by_itself_and_sinks_are_operated_from_there(

@@ -128,24 +128,26 @@ class AbsentAudit:
         raise TerminalError(msg)
 
 
-def test_while_hours_cannot_be_compared_one_is_asked_for_at_a_time(
+def test_while_an_hour_cannot_be_compared_one_other_is_asked_for_at_a_time(
     instance: dg.DagsterInstance,
 ) -> None:
     first = full_hour() - 9 * HOUR
     compare(instance, first, is_broken=False)
-    assert len(tick(instance)) >= 7
+    *_, second, newest = tick(instance)
+    assert newest is not None
 
-    instance.add_dynamic_partitions(str(HOURS.name), [name_hour(first + HOUR)])
+    instance.add_dynamic_partitions(str(HOURS.name), [newest])
     failed = dg.materialize(
         [hours],
         instance=instance,
         resources={"audit": AbsentAudit()},
-        partition_key=f"{first + HOUR:%Y-%m-%d-%H:%M}",
+        partition_key=newest,
         tags={TAG: "true"},
         raise_on_error=False,
     )
     assert not failed.success
-    assert len(tick(instance)) == 1
+    # Another one: it may be that hour which fails, however often it is asked for.
+    assert tick(instance) == [second]
 
 
 def full_hour() -> datetime:

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
 from glances import AWAY, NO_JOB, NOW, broker, glance, head, job, notes, stream
 
-from orchestration.keys import table_key
+from orchestration.keys import JOB, table_key
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.glance import Glance, Trouble
 from orchestration.watching.report import Report
 from orchestration.watching.report import report as report_to
 from orchestration.watching.told import Told
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MINUTE = timedelta(minutes=1)
 TOLD = Told(rows=988, read_up_to="0:990")
 """What the table of ``glance`` is like."""
 
 
-def report(seen: Glance, cursor: Cursor, *, told: Told | None = None) -> Report:
-    return report_to(seen, cursor, {} if told is None else {"decisions": told})
+def report(
+    seen: Glance,
+    cursor: Cursor,
+    *,
+    told: Told | None = None,
+    materialized: Mapping[dg.AssetKey, float] | None = None,
+) -> Report:
+    return report_to(seen, cursor, {} if told is None else {"decisions": told}, materialized or {})
 
 
 def keys(found: Report, kind: type) -> list[str]:
@@ -114,6 +123,19 @@ def test_check_is_reported_when_it_changes_and_now_and_then() -> None:
 
     later = report(glance(at=NOW + 6 * MINUTE), after(first.cursor), told=TOLD)
     assert len(keys(later, dg.AssetCheckEvaluation)) == 10
+
+
+def test_checks_of_what_was_materialized_since_are_told_again() -> None:
+    """Dagster shows them as not evaluated, and did so for up to five minutes."""
+    first = report(glance(), Cursor())
+    at = (NOW + MINUTE / 2).timestamp()
+    second = report(glance(at=NOW + MINUTE), after(first.cursor), told=TOLD, materialized={JOB: at})
+    assert keys(second, dg.AssetCheckEvaluation) == ["flink/fraud_detection"] * 5
+
+    third = report(
+        glance(at=NOW + 2 * MINUTE), after(second.cursor), told=TOLD, materialized={JOB: at}
+    )
+    assert keys(third, dg.AssetCheckEvaluation) == []
 
 
 def everything_away() -> Glance:
