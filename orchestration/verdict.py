@@ -23,6 +23,8 @@ class Verdict:
     """Numbers are plotted over time, each under its name."""
     markdown: Mapping[str, str] = field(default_factory=dict)
     """What is longer than a sentence, such as a table or a query."""
+    is_known: bool = True
+    """False: nothing was seen to judge by, because a system did not answer."""
 
     @property
     def outcome(self) -> str:
@@ -43,3 +45,8 @@ def warn(sentence: str, **figures: Figure) -> Verdict:
 def fail(sentence: str, **figures: Figure) -> Verdict:
     """Wrong."""
     return Verdict(passed=False, sentence=sentence, figures=figures)
+
+
+def unknown(sentence: str, *, severity: Severity = "WARN") -> Verdict:
+    """Nothing was seen to judge by."""
+    return Verdict(passed=False, sentence=sentence, severity=severity, is_known=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestration.keys import INDEX, JOB, table_key, topic_key
-from orchestration.verdict import Verdict, fail, is_well, warn
+from orchestration.verdict import Verdict, fail, is_well, unknown
 from orchestration.watching.glance import Trouble
 from orchestration.watching.judging import (
     judge_checkpoint_age,
@@ -42,7 +42,7 @@ class LookCheck:
 def judge_template(index: IndexGlance | Trouble) -> Verdict:
     """Is there an index template? How it differs from this release's is for ``in_step`` to say."""
     if isinstance(index, Trouble):
-        return warn(f"nothing is known of it: {index.sentence}")
+        return unknown(f"nothing is known of it: {index.sentence}")
     if not index.has_template:
         return fail("there is no index template: materialize elasticsearch/fraud_alerts")
     return is_well("there is an index template")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.verdict import Verdict, fail, is_well, warn
+from orchestration.verdict import Verdict, fail, is_well, unknown, warn
 from orchestration.watching.glance import (
     LATE_S,
     TOO_LATE_S,
@@ -36,9 +36,9 @@ _RECOVERING = frozenset({"RESTARTING", "FAILING", "INITIALIZING", "CREATED", "RE
 def judge_running(notes: JobNotes | Trouble, stream: StreamGlance | Trouble) -> Verdict:
     """Does the job run, with all that Flink knows of it?"""
     if isinstance(stream, Trouble):
-        return fail(stream.sentence)
+        return unknown(stream.sentence, severity="ERROR")
     if isinstance(notes, Trouble):
-        return fail(notes.sentence)
+        return unknown(notes.sentence, severity="ERROR")
     job = stream.job
     if job is not None and job.state == "RUNNING":
         restarts = stream.restarts or 0
@@ -53,7 +53,7 @@ def judge_running(notes: JobNotes | Trouble, stream: StreamGlance | Trouble) -> 
 def judge_checkpoint_age(stream: StreamGlance | Trouble) -> Verdict:
     """Was a checkpoint completed lately? Decisions leave with each."""
     if isinstance(stream, Trouble):
-        return warn(f"nothing is known of it: {stream.sentence}")
+        return unknown(f"nothing is known of it: {stream.sentence}")
     job, found, age = stream.job, stream.checkpoints, stream.checkpoint_age_s
     if job is None or not job.is_active or found is None:
         return warn("there is no running job whose checkpoints could be looked at")
@@ -76,7 +76,7 @@ def judge_checkpoint_age(stream: StreamGlance | Trouble) -> Verdict:
 def judge_lag(broker: BrokerGlance | Trouble) -> Verdict:
     """Do transactions wait to be decided?"""
     if isinstance(broker, Trouble):
-        return warn(f"nothing is known of it: {broker.sentence}")
+        return unknown(f"nothing is known of it: {broker.sentence}")
     sentence = f"{broker.job_lag:,} transactions wait to be decided"
     if broker.job_lag > LAG_FAIL:
         return fail(f"{sentence}, above {LAG_FAIL:,}", records=broker.job_lag)
@@ -89,7 +89,7 @@ def judge_storing(broker: BrokerGlance | Trouble, lake: Sequence[TableHead] | Tr
     """Does the lakehouse sink keep up?"""
     for one in (broker, lake):
         if isinstance(one, Trouble):
-            return warn(f"nothing is known of it: {one.sentence}")
+            return unknown(f"nothing is known of it: {one.sentence}")
     assert isinstance(broker, BrokerGlance)
     assert not isinstance(lake, Trouble)
     done = next((head.next_offsets for head in lake if head.table == "decisions"), {})
@@ -100,7 +100,7 @@ def judge_storing(broker: BrokerGlance | Trouble, lake: Sequence[TableHead] | Tr
 def judge_showing(broker: BrokerGlance | Trouble) -> Verdict:
     """Does the alert sink keep up?"""
     if isinstance(broker, Trouble):
-        return warn(f"nothing is known of it: {broker.sentence}")
+        return unknown(f"nothing is known of it: {broker.sentence}")
     return _judge_late(broker.alerts_late, "alerts", "shown", sink="alerts-sink")
 
 
@@ -137,7 +137,7 @@ def judge_readable(broker: BrokerGlance | Trouble) -> Verdict:
 def judge_dead_letters(broker: BrokerGlance | Trouble) -> Verdict:
     """Which share of the last hour's records was set aside?"""
     if isinstance(broker, Trouble):
-        return warn(f"nothing is known of it: {broker.sentence}")
+        return unknown(f"nothing is known of it: {broker.sentence}")
     letters, transactions = broker.letters_last_hour, broker.transactions_last_hour
     counts = f"{letters:,} dead letters beside {transactions:,} transactions within the last hour"
     if letters >= FEWEST_LETTERS and letters > transactions / 2:
@@ -157,7 +157,7 @@ def judge_rules(notes: JobNotes | Trouble, stream: StreamGlance | Trouble) -> Ve
     """Does the job decide by the rule set in force?"""
     for one in (notes, stream):
         if isinstance(one, Trouble):
-            return warn(f"nothing is known of it: {one.sentence}")
+            return unknown(f"nothing is known of it: {one.sentence}")
     assert isinstance(notes, JobNotes)
     assert isinstance(stream, StreamGlance)
     if isinstance(notes.published, Trouble):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REPEAT_S = 300.0
 """A check that finds the same again is reported this often: each event is a row for ever."""
+MISSED = "missed"
+"""The outcome of a check of which one look has seen nothing; the second such look is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,10 @@ def _judge(
         verdict = check.judge(glance)
         name = f"{check.asset.to_user_string()}:{check.name}"
         known = cursor.outcomes.get(name)
+        if not verdict.is_known and known is not None and known[0] not in (MISSED, verdict.outcome):
+            # A machine that is busy for a moment: what was seen last stands until the next look.
+            outcomes[name] = (MISSED, known[1])
+            continue
         if (
             known is None
             or known[0] != verdict.outcome
