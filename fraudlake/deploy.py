@@ -16,6 +16,7 @@ from fraudlake.deployment import (
     submit_again,
     submit_held,
 )
+from fraudlake.kept_parts import is_kept
 from fraudlake.lake_tables import bring_up_tables
 from fraudlake.old_states import clear_old_states
 from fraudlake.rule_records import keep_rules, record_rules
@@ -29,7 +30,7 @@ from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
 from pipelines.fx import load_fx
-from pipelines.job_memory import Remembered, hold_job, remembered, statement_file
+from pipelines.job_memory import Remembered, hold_job, remembered
 from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:
@@ -92,6 +93,11 @@ def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], N
             switch=None,
         )
     if known is not None and known.job_id == running.job_id:
+        if not is_kept(settings, known):
+            say(
+                "what the running job was made of is not kept: it could not be taken back, and "
+                "without its kernel nothing tells whether the new one reads its state"
+            )
         refuse_other_state(known, kernel, base_currency=load_fx().base)
     say("Flink compiles the new job, while the old one runs on")
     run_submission(settings, JOB, ["--ruleset", name, "--check"])
@@ -171,9 +177,9 @@ def _roll_back(
         rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
     # A checkpoint after we gave up has committed: the savepoint would decide that again.
     savepoint = newest_state(settings) or savepoint
-    if known is None or not statement_file(settings, known.job_id).is_file():
+    if known is None or not is_kept(settings, known):
         msg = (
-            f"the new job failed ({cause}), and how the old one was made is not remembered. "
+            f"the new job failed ({cause}), and what the old one was made of is not kept. "
             f"Submit it with `fraudlake job submit --ruleset NAME --savepoint {savepoint}`"
         )
         raise JobError(msg) from cause

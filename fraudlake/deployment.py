@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
+from fraudlake.kept_parts import is_kept, keep_kernel, keep_statement
 from fraudlake.lake_tables import bring_up_tables
 from fraudlake.priming import end_left_over, prime
 from fraudlake.rule_records import keep_rules, record_rules
@@ -185,13 +186,9 @@ def restore_held(settings: Settings, *, revived: tuple[float, ...] = ()) -> Depl
     of it: a program's attempts, this one included.
     """
     known = remembered(settings)
-    if known is None or not _is_kept(settings, known):
+    if known is None or not is_kept(settings, known):
         return submit_held(settings, revived=revived)
     return submit_again(settings, known, savepoint=newest_state(settings), revived=revived)
-
-
-def _is_kept(settings: Settings, known: Remembered) -> bool:
-    return statement_file(settings, known.job_id).is_file() and Path(known.kernel).is_file()
 
 
 def submit_again(
@@ -218,7 +215,8 @@ def submit_again(
         revived=revived,
         given_up="",
     )
-    statement = statement_file(settings, known.job_id)
+    # Before the new id is remembered: if the submission fails, the next one finds it, too.
+    statement = keep_statement(settings, draft.job_id, of=known.job_id)
     own = dataclasses.replace(settings, flink=flink)
     return _hand_over(own, draft, ["--statement", str(statement)])
 
@@ -231,14 +229,19 @@ def _hand_over(
 ) -> Deployment:
     """Submit the job that ``draft`` describes, and wait until all its tasks run."""
     end_left_over(settings)
-    draft = dataclasses.replace(draft, superseded=_superseded(remembered(settings)))
+    draft = dataclasses.replace(
+        draft,
+        kernel=str(keep_kernel(settings, draft.job_id, Path(draft.kernel))),
+        superseded=_superseded(remembered(settings)),
+    )
     remember(settings, draft)
     known = draft.origin
     if known is None:
         draft = prime(settings, draft, words, say)
+    words = [*words, "--job-id", draft.job_id, "--build", draft.build]
     kept = statement_file(settings, draft.job_id)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    words = [*words, "--job-id", draft.job_id, "--build", draft.build, "--save", str(kept)]
+    if not kept.is_file():
+        words += ["--save", str(kept)]
     answer = run_submission(
         settings,
         JOB,

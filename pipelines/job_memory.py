@@ -43,7 +43,7 @@ class Remembered:
     build: str = ""
     """The hash of what was submitted: statement, kernel and how it runs (``fraudlake.build``)."""
     kernel: str = ""
-    """The jar that was submitted with the statement."""
+    """The jar that was submitted with the statement: the one kept beside it."""
     parallelism: int = 1
     state_backend: StateBackend = "hashmap"
     checkpoint_interval_ms: int = 1000

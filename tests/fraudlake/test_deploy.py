@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,8 @@ from fraudlake import deploy
 from fraudlake.build import build_of
 from fraudlake.deploy import deploy_job
 from fraudlake.deployment import Deployment
+from fraudlake.kept_parts import keep_kernel
+from fraudlake.state_check import LAYOUTS
 from fraudlake.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
@@ -22,9 +24,9 @@ from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 OLD, NEW, BACK = "a" * 32, "b" * 32, "c" * 32
-KERNEL = Path("/cache/kernel-1/kernel.jar")
 STOPPED_AT = "file:/savepoint-1"
 SWITCH = SwitchReport(records=9, lost=0, doubled=0, gap_s=2.5, decided_under_new=4)
 
@@ -107,13 +109,26 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def cluster(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+def kernel(tmp_path: Path) -> Path:
+    """In the cache, made of the sources as they are."""
+    return make_kernel(tmp_path / "kernel-1", "profile=4 3\n")
+
+
+def make_kernel(folder: Path, layouts: str) -> Path:
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "kernel.jar", "w") as jar:
+        jar.writestr(LAYOUTS, layouts)
+    return folder / "kernel.jar"
+
+
+@pytest.fixture
+def cluster(settings: Settings, kernel: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     """What is deployed is rule set `classic`, by sources that have not changed since."""
     one = Cluster()
     edges = {
         "FlinkRest": lambda url: one,
         "find_flink": lambda python: None,
-        "build_kernel": lambda flink: KERNEL,
+        "build_kernel": lambda flink: kernel,
         "write_sql": lambda settings, name: f"the statement of {name}",
         "run_submission": lambda *words: one.step("compile"),
         "check_transactions": lambda settings: one.step("ask the broker"),
@@ -127,12 +142,16 @@ def cluster(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     }
     for name, edge in edges.items():
         monkeypatch.setattr(deploy, name, edge)
-    build = build_of(settings, "the statement of classic", KERNEL)
-    known = Remembered(job_id=OLD, ruleset="classic@old", ruleset_name="classic", build=build)
+    build = build_of(settings, "the statement of classic", kernel)
+    known = Remembered(
+        job_id=OLD,
+        ruleset="classic@old",
+        ruleset_name="classic",
+        build=build,
+        kernel=str(keep_kernel(settings, OLD, kernel)),
+    )
     remember(settings, known)
-    kept = statement_file(settings, OLD)
-    kept.parent.mkdir(parents=True)
-    kept.write_text("{}")
+    statement_file(settings, OLD).write_text("{}")
     return one
 
 
@@ -292,13 +311,38 @@ def test_state_that_the_new_job_cannot_read_is_refused_while_the_old_one_runs_on
     assert cluster.running == OLD
 
 
-def test_old_job_that_is_not_remembered_cannot_come_back_and_the_way_is_told(
-    settings: Settings, cluster: Cluster
+def test_release_whose_image_has_no_longer_the_old_kernel_is_refused_if_it_misreads_its_state(
+    settings: Settings, cluster: Cluster, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container the old kernel went with its image, and nothing was compared."""
+    kernel.unlink()
+    new = make_kernel(kernel.parent.with_name("kernel-2"), "profile=6 5\n")
+    monkeypatch.setattr(deploy, "build_kernel", lambda flink: new)
+    with pytest.raises(JobError, match="profile state is of version 4, the new release reads 6, 5"):
+        run(settings)
+    assert cluster.steps == []
+
+
+def test_old_job_comes_back_although_the_new_image_has_no_longer_its_kernel(
+    settings: Settings, cluster: Cluster, kernel: Path
 ) -> None:
     cluster.fails["start"] = JobError("no slots")
-    statement_file(settings, OLD).unlink()
-    with pytest.raises(JobError, match=f"submit --ruleset NAME --savepoint {STOPPED_AT}"):
+    kernel.unlink()
+    with pytest.raises(JobError, match="The old one runs again"):
         run(settings)
+    assert cluster.running == BACK
+
+
+@pytest.mark.parametrize("part", ["json", "jar"])
+def test_old_job_that_is_not_kept_cannot_come_back_and_the_way_is_told(
+    settings: Settings, cluster: Cluster, part: str
+) -> None:
+    cluster.fails["start"] = JobError("no slots")
+    statement_file(settings, OLD).with_suffix(f".{part}").unlink()
+    said: list[str] = []
+    with pytest.raises(JobError, match=f"submit --ruleset NAME --savepoint {STOPPED_AT}"):
+        deploy_job(settings, ruleset="speed", say=said.append)
+    assert said[0].startswith("what the running job was made of is not kept")
     assert cluster.steps[-1] == "start"
 
 

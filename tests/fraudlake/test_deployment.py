@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from fraudlake import deployment
 from fraudlake.deployment import Deployment, choose_ruleset, restore_held, restore_job
 from pipelines.errors import JobError
+from pipelines.flink import Job
 from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -102,7 +101,8 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
         return
     assert restore_held(settings) is answer
     [(used, draft, words)] = handed
-    assert words == ["--statement", str(kept)]
+    assert words == ["--statement", str(statement_file(settings, draft.job_id))]
+    assert statement_file(settings, draft.job_id).read_text() == "{}"
     assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
     assert draft.origin == "s3://b/savepoint"
     assert draft.job_id != known.job_id
@@ -130,3 +130,60 @@ def test_job_is_restored_only_if_it_was_deployed_and_nobody_stopped_it(
         restore_job(settings)
     remember(settings, Remembered(job_id="a" * 32, ruleset="r@1"))
     assert restore_job(settings) == "as it was"
+
+
+@dataclass(kw_only=True)
+class Submissions:
+    """Flink's environment, which fails so many times and then takes the job."""
+
+    failures: int
+    statements: list[str] = field(default_factory=list)
+
+    def run(self, settings: Settings, module: str, words: list[str], **_: object) -> dict[str, str]:
+        assert "--statement" in words, f"planned anew: {words}"
+        self.statements.append(Path(words[words.index("--statement") + 1]).read_text())
+        if len(self.statements) <= self.failures:
+            msg = "the job could not be submitted: no such bucket"
+            raise JobError(msg)
+        return {"job_id": words[words.index("--job-id") + 1], "ruleset": "own@1"}
+
+
+class Running:
+    """A cluster on which whatever was submitted runs."""
+
+    def __init__(self, url: str) -> None:
+        pass
+
+    def await_job(self, job_id: str, *_: object, wait_seconds: float) -> Job:
+        return Job(job_id=job_id, name="fraud", state="RUNNING", started_ms=0, duration_ms=0)
+
+
+def test_edited_rule_file_stays_out_of_force_however_many_restores_fail(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore that failed left an id without a statement; the next one planned the file anew."""
+    monkeypatch.setattr(deployment, "end_left_over", lambda settings: None)
+    monkeypatch.setattr(deployment, "FlinkRest", Running)
+    submissions = Submissions(failures=2)
+    monkeypatch.setattr(deployment, "run_submission", submissions.run)
+    kernel, rules = tmp_path / "kernel.jar", tmp_path / "own.toml"
+    kernel.write_bytes(b"")
+    deployed = Remembered(
+        job_id="a" * 32,
+        ruleset="own@1",
+        ruleset_name=str(rules),
+        kernel=str(kernel),
+        origin="s3://b/savepoint",
+    )
+    remember(settings, deployed)
+    kept = statement_file(settings, deployed.job_id)
+    kept.parent.mkdir(parents=True)
+    kept.write_text("as it was deployed")
+    rules.write_text("edited since, and deployed by nobody")
+
+    for _ in range(2):
+        with pytest.raises(JobError, match="no such bucket"):
+            restore_held(settings)
+    assert restore_held(settings).ruleset == "own@1"
+
+    assert submissions.statements == ["as it was deployed"] * 3
