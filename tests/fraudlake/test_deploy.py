@@ -36,12 +36,14 @@ class Cluster:
     """A cluster with one job at most; it writes down what is done to it, in order."""
 
     running: str | None = OLD
-    fails: dict[str, Exception] = field(default_factory=dict)
+    fails: dict[str, BaseException] = field(default_factory=dict)
     checkpoints_made: int = 1
     newer_state: str | None = None
     steps: list[str] = field(default_factory=list)
     origins: list[str | None] = field(default_factory=list)
     tables_ready: list[bool] = field(default_factory=list)
+    replaced: list[str | None] = field(default_factory=list)
+    """The rule set of what would come back, while a new job is started."""
 
     def step(self, name: str) -> None:
         self.steps.append(name)
@@ -57,6 +59,8 @@ class Cluster:
         return [Job(job_id=self.running, name=name, state="RUNNING", started_ms=0, duration_ms=0)]
 
     def checkpoints(self, job_id: str) -> Checkpoints:
+        if "look at checkpoints" in self.fails:
+            raise self.fails["look at checkpoints"]
         return Checkpoints(
             completed=self.checkpoints_made,
             failed=0,
@@ -75,7 +79,8 @@ class Cluster:
 
     def await_end(self, job_id: str, *, wait_seconds: float) -> None: ...
 
-    def stop(self, settings: Settings, rest: Cluster, job: Job) -> str:
+    def stop(self, settings: Settings, rest: Cluster, job: Job, *, is_making_way: bool) -> str:
+        assert is_making_way
         self.step("stop")
         self.running = None
         return STOPPED_AT
@@ -86,10 +91,13 @@ class Cluster:
         *,
         ruleset: str,
         are_tables_ready: bool = False,
+        replaces: Remembered | None = None,
         say: Callable[[str], None] | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> Deployment:
         self.tables_ready.append(are_tables_ready)
+        self.replaced.append(None if replaces is None else replaces.ruleset)
+        remember(settings, Remembered(job_id=NEW, ruleset=f"{ruleset}@new", replaces=replaces))
         self.step("start")
         return self._run(NEW, f"{ruleset}@new", STOPPED_AT)
 
@@ -211,6 +219,11 @@ def test_new_job_takes_the_old_ones_place_on_its_state_and_the_change_is_counted
     assert (deployed.outcome, deployed.job_id) == ("replaced", NEW)
     assert deployed.savepoint == STOPPED_AT
     assert deployed.switch == SWITCH
+    # Until its first checkpoint the old one would have come back, had we been killed.
+    assert cluster.replaced == ["classic@old"]
+    known = remembered(settings)
+    assert known is not None
+    assert (known.job_id, known.replaces) == (NEW, None)
 
 
 def test_job_is_replaced_although_the_lake_is_away_which_is_waited_for_while_the_old_one_runs(
@@ -274,6 +287,42 @@ def test_start_that_fails_is_taken_back_and_says_so(
     assert cluster.running == BACK
     for told in (str(error), BACK, "classic@old"):
         assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(1), KeyError("transaction.max.timeout.ms")]
+)
+@pytest.mark.parametrize("is_submitted", [False, True])
+def test_change_that_is_interrupted_or_meets_a_fault_of_ours_is_taken_back(
+    settings: Settings, cluster: Cluster, error: BaseException, is_submitted: bool
+) -> None:
+    """A run that was cancelled in the gap left the stream down, and nobody started it."""
+    if is_submitted:
+        cluster.fails["look at checkpoints"] = error
+    else:
+        cluster.fails["start"] = error
+    said: list[str] = []
+    with pytest.raises(type(error)) as caught:
+        deploy_job(settings, ruleset="speed", say=said.append)
+    assert caught.value is error
+    assert cluster.running == BACK
+    assert cluster.origins[-1] == STOPPED_AT
+    assert said[-1] == f"The old one runs again, from its savepoint, as {BACK} (classic@old)"
+
+
+def test_new_job_that_is_being_ended_is_not_taken_for_one_that_a_person_ended(
+    settings: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it takes the change back: the keeper then goes on with that."""
+    monkeypatch.setattr(deploy, "RUNNING_SECONDS", 0.0)
+    cluster.checkpoints_made = 0
+    cluster.fails["cancel"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        run(settings)
+    known = remembered(settings)
+    assert known is not None
+    assert known.replaces is not None
+    assert (known.job_id, known.is_making_way, known.replaces.job_id) == (NEW, True, OLD)
 
 
 @pytest.mark.parametrize("newer", [None, "file:/checkpoint-7"])
