@@ -121,7 +121,7 @@ def _replace(
     known = remembered(settings)
     mark = mark_progress(settings)
     say("stopping the old job with a savepoint")
-    savepoint = stop_held(settings, rest, running, is_making_way=True)
+    savepoint = _stop(settings, rest, running, known, say)
     try:
         say(f"starting the new one from {savepoint}")
         # No decision is made meanwhile: a lake that is away is not waited for once more.
@@ -132,8 +132,7 @@ def _replace(
         _note_proof(settings)
     except BaseException as error:  # be it Ctrl-C: no decision is made until a job runs
         say("the new job does not run: taking it back")
-        old = _roll_back(settings, rest, known, savepoint, cause=error)
-        again = f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
+        again = _tell_return(_roll_back(settings, rest, known, savepoint, cause=error))
         if not isinstance(error, FraudlakeError):
             say(again)
             raise
@@ -156,6 +155,33 @@ def _deployed(
         savepoint=deployment.savepoint,
         switch=switch,
     )
+
+
+def _stop(
+    settings: Settings,
+    rest: FlinkRest,
+    running: Job,
+    known: Remembered | None,
+    say: Callable[[str], None],
+) -> str:
+    """Stop the old job, and start it again if we are interrupted meanwhile.
+
+    Flink makes the savepoint all the same, and ends the job behind it.
+    """
+    try:
+        return stop_held(settings, rest, running, is_making_way=True)
+    except FraudlakeError:
+        raise  # it goes on; or nothing is known of it, and the keeper looks after it
+    except BaseException as error:
+        say("waiting for the old job to have stopped, and starting it again")
+        rest.await_end(running.job_id, wait_seconds=RUNNING_SECONDS)
+        if rest.active_job(settings.flink.job_name) is None:
+            say(_tell_return(_roll_back(settings, rest, known, None, cause=error)))
+        raise
+
+
+def _tell_return(old: Deployment) -> str:
+    return f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
 
 
 def _before(settings: Settings, known: Remembered | None) -> Remembered | None:
@@ -187,7 +213,7 @@ def _roll_back(
     settings: Settings,
     rest: FlinkRest,
     known: Remembered | None,
-    savepoint: str,
+    savepoint: str | None,
     *,
     cause: BaseException,
 ) -> Deployment:

@@ -39,6 +39,7 @@ class Cluster:
     fails: dict[str, BaseException] = field(default_factory=dict)
     checkpoints_made: int = 1
     newer_state: str | None = None
+    stops_later: bool = False
     steps: list[str] = field(default_factory=list)
     origins: list[str | None] = field(default_factory=list)
     tables_ready: list[bool] = field(default_factory=list)
@@ -77,7 +78,9 @@ class Cluster:
         self.step("cancel")
         self.running = None
 
-    def await_end(self, job_id: str, *, wait_seconds: float) -> None: ...
+    def await_end(self, job_id: str, *, wait_seconds: float) -> None:
+        if self.stops_later:
+            self.running, self.newer_state = None, STOPPED_AT
 
     def stop(self, settings: Settings, rest: Cluster, job: Job, *, is_making_way: bool) -> str:
         assert is_making_way
@@ -308,6 +311,18 @@ def test_change_that_is_interrupted_or_meets_a_fault_of_ours_is_taken_back(
     assert cluster.running == BACK
     assert cluster.origins[-1] == STOPPED_AT
     assert said[-1] == f"The old one runs again, from its savepoint, as {BACK} (classic@old)"
+
+
+@pytest.mark.parametrize("stops_later", [True, False])
+def test_change_that_is_interrupted_while_the_old_job_stops_starts_it_again(
+    settings: Settings, cluster: Cluster, stops_later: bool
+) -> None:
+    """Flink ends it behind its savepoint, whoever waits for that."""
+    cluster.fails["stop"], cluster.stops_later = KeyboardInterrupt(), stops_later
+    with pytest.raises(KeyboardInterrupt):
+        run(settings)
+    assert cluster.running == (BACK if stops_later else OLD)
+    assert cluster.origins == ([STOPPED_AT] if stops_later else [])
 
 
 def test_new_job_that_is_being_ended_is_not_taken_for_one_that_a_person_ended(

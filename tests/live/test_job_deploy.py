@@ -174,14 +174,14 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
 
 
 @contextlib.contextmanager
-def deploying(settings: Settings, rules: str) -> Iterator[subprocess.Popen[str]]:
-    """`fraudlake job deploy`, from when the old job has been stopped."""
+def deploying(settings: Settings, rules: str, *, since: str) -> Iterator[subprocess.Popen[str]]:
+    """`fraudlake job deploy`, from when it says a sentence that begins so."""
     command = [sys.executable, "-m", "fraudlake.cli", "job", "deploy", "--ruleset", rules]
     environ = {**os.environ, **settings.to_env()}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr is not None
-            said = next((line for line in child.stderr if "starting the new one" in line), None)
+            said = next((line for line in child.stderr if line.startswith(since)), None)
             assert said is not None, "it did not come so far"
             yield child
         finally:
@@ -202,17 +202,18 @@ def test_deployment_that_ends_in_the_gap_leaves_no_stream_down(
         write(tmp_path, TWO)
 
         # As Dagster ends a run that is cancelled: the deployment itself takes it back.
-        with deploying(settings, rules) as child:
-            child.terminate()
-            _, said = child.communicate(timeout=120)
-        assert "The old one runs again, from its savepoint" in " ".join(said.split())
-        assert child.returncode != 0
-        [back] = active()
-        assert rest.parameters(back.job_id)["ruleset"] == first.ruleset
-        assert rest.checkpoints(back.job_id).restored == 1
+        for since in ("stopping the old job", "starting the new one"):
+            with deploying(settings, rules, since=since) as child:
+                child.terminate()
+                _, said = child.communicate(timeout=120)
+            assert "The old one runs again, from its savepoint" in " ".join(said.split())
+            assert child.returncode != 0
+            [back] = active()
+            assert rest.parameters(back.job_id)["ruleset"] == first.ruleset
+            assert rest.checkpoints(back.job_id).restored == 1
 
         # Killed, it cannot: the keeper does.
-        with deploying(settings, rules) as child:
+        with deploying(settings, rules, since="starting the new one") as child:
             child.kill()
         restored = restore_if_lost(settings)
         assert restored is not None

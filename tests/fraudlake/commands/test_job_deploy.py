@@ -20,7 +20,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    before = {ending: signal.getsignal(ending) for ending in ENDINGS}
+    before = {ending: signal.signal(ending, signal.SIG_IGN) for ending in ENDINGS}
     yield
     for ending, handler in before.items():
         signal.signal(ending, handler)
