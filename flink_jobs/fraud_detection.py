@@ -24,6 +24,7 @@ from pipelines.features import load_features
 from pipelines.fx import load_fx
 from pipelines.rules import load_ruleset
 from pipelines.settings import Settings
+from pipelines.whole_file import write_whole
 
 REFUSED = 2
 
@@ -57,7 +58,7 @@ def _answer(arguments: argparse.Namespace) -> str:
         check(settings, setup=statement.setup, inserts=statement.inserts, jars=arguments.jar)
         return json.dumps({"ruleset": statement.ruleset}) + "\n"
     if arguments.save is not None:
-        arguments.save.write_text(json.dumps(dataclasses.asdict(statement)), encoding="utf-8")
+        write_whole(arguments.save, json.dumps(dataclasses.asdict(statement)))
     job_id = _submit(settings, statement, arguments)
     return json.dumps({"job_id": job_id, "ruleset": statement.ruleset}) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +17,7 @@ from fraudlake.deployment import (
     submit_again,
     submit_held,
 )
+from fraudlake.kept_parts import is_kept
 from fraudlake.lake_tables import bring_up_tables
 from fraudlake.old_states import clear_old_states
 from fraudlake.rule_records import keep_rules, record_rules
@@ -29,7 +31,7 @@ from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
 from pipelines.fx import load_fx
-from pipelines.job_memory import Remembered, hold_job, remembered, statement_file
+from pipelines.job_memory import Remembered, hold_job, remember, remembered
 from pipelines.rules import load_ruleset
 
 if TYPE_CHECKING:
@@ -61,7 +63,9 @@ def deploy_job(settings: Settings, *, ruleset: str | None, say: Callable[[str], 
 
     What cannot run is refused while the old job runs on. A new job that does not come to its first
     checkpoint is taken back: the old one goes on from the savepoint at which it was stopped, and
-    JobError says why. The rule set is recorded once the job runs, and where it runs already.
+    JobError says why. So is a change that is interrupted or meets a fault of our own, which is then
+    raised; where we are killed, the keeper takes it back. The rule set is recorded once the job
+    runs, and where it runs already.
     """
     with hold_job(settings):
         deployed = _deploy_held(settings, ruleset, say)
@@ -92,6 +96,11 @@ def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], N
             switch=None,
         )
     if known is not None and known.job_id == running.job_id:
+        if not is_kept(settings, known):
+            say(
+                "what the running job was made of is not kept: it could not be taken back, and "
+                "without its kernel nothing tells whether the new one reads its state"
+            )
         refuse_other_state(known, kernel, base_currency=load_fx().base)
     say("Flink compiles the new job, while the old one runs on")
     run_submission(settings, JOB, ["--ruleset", name, "--check"])
@@ -112,19 +121,22 @@ def _replace(
     known = remembered(settings)
     mark = mark_progress(settings)
     say("stopping the old job with a savepoint")
-    savepoint = stop_held(settings, rest, running)
-    say(f"starting the new one from {savepoint}")
+    savepoint = _stop(settings, rest, running, known, say)
     try:
+        say(f"starting the new one from {savepoint}")
         # No decision is made meanwhile: a lake that is away is not waited for once more.
-        deployment = submit_held(settings, ruleset=name, are_tables_ready=True)
-        _await_checkpoint(rest, deployment.job_id)
-    except FraudlakeError as error:
-        say("the new job does not run: taking it back")
-        old = _roll_back(settings, rest, known, savepoint, cause=error)
-        msg = (
-            f"the new job did not come to its first checkpoint: {error}. "
-            f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
+        deployment = submit_held(
+            settings, ruleset=name, are_tables_ready=True, replaces=_before(settings, known)
         )
+        _await_checkpoint(rest, deployment.job_id)
+        _note_proof(settings)
+    except BaseException as error:  # be it Ctrl-C: no decision is made until a job runs
+        say("the new job does not run: taking it back")
+        again = _tell_return(_roll_back(settings, rest, known, savepoint, cause=error))
+        if not isinstance(error, FraudlakeError):
+            say(again)
+            raise
+        msg = f"the new job did not come to its first checkpoint: {error}. {again}"
         raise JobError(msg) from error
     _clear_up(settings, rest, say)
     say("looking for its decisions")
@@ -145,6 +157,47 @@ def _deployed(
     )
 
 
+def _stop(
+    settings: Settings,
+    rest: FlinkRest,
+    running: Job,
+    known: Remembered | None,
+    say: Callable[[str], None],
+) -> str:
+    """Stop the old job, and start it again if we are interrupted meanwhile.
+
+    Flink makes the savepoint all the same, and ends the job behind it.
+    """
+    try:
+        return stop_held(settings, rest, running, is_making_way=True)
+    except FraudlakeError:
+        raise  # it goes on; or nothing is known of it, and the keeper looks after it
+    except BaseException as error:
+        say("waiting for the old job to have stopped, and starting it again")
+        rest.await_end(running.job_id, wait_seconds=RUNNING_SECONDS)
+        if rest.active_job(settings.flink.job_name) is None:
+            say(_tell_return(_roll_back(settings, rest, known, None, cause=error)))
+        raise
+
+
+def _tell_return(old: Deployment) -> str:
+    return f"The old one runs again, from its savepoint, as {old.job_id} ({old.ruleset})"
+
+
+def _before(settings: Settings, known: Remembered | None) -> Remembered | None:
+    """What comes back if we are killed before the new job has shown that it can run."""
+    if known is None or not is_kept(settings, known):
+        return None
+    return dataclasses.replace(known, superseded={}, replaces=None)
+
+
+def _note_proof(settings: Settings) -> None:
+    """From here on it is the new job that comes back."""
+    known = remembered(settings)
+    if known is not None:
+        remember(settings, dataclasses.replace(known, replaces=None))
+
+
 def _await_checkpoint(rest: FlinkRest, job_id: str) -> None:
     """Until then nothing of the new job is committed, so that the old one can still go on."""
     deadline = time.monotonic() + RUNNING_SECONDS
@@ -160,20 +213,24 @@ def _roll_back(
     settings: Settings,
     rest: FlinkRest,
     known: Remembered | None,
-    savepoint: str,
+    savepoint: str | None,
     *,
-    cause: FraudlakeError,
+    cause: BaseException,
 ) -> Deployment:
     """End whatever there is of the new job, and submit the old one as it was."""
     failed = rest.active_job(settings.flink.job_name)
     if failed is not None:
+        ending = remembered(settings)
+        if ending is not None:
+            remember(settings, dataclasses.replace(ending, is_making_way=True))
         rest.cancel(failed.job_id)
         rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
     # A checkpoint after we gave up has committed: the savepoint would decide that again.
     savepoint = newest_state(settings) or savepoint
-    if known is None or not statement_file(settings, known.job_id).is_file():
+    if known is None or not is_kept(settings, known):
+        why = str(cause) or type(cause).__name__
         msg = (
-            f"the new job failed ({cause}), and how the old one was made is not remembered. "
+            f"the new job failed ({why}), and what the old one was made of is not kept. "
             f"Submit it with `fraudlake job submit --ruleset NAME --savepoint {savepoint}`"
         )
         raise JobError(msg) from cause

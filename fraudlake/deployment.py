@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudlake.build import build_of
+from fraudlake.kept_parts import is_kept, keep_kernel, keep_statement
 from fraudlake.lake_tables import bring_up_tables
 from fraudlake.priming import end_left_over, prime
 from fraudlake.rule_records import keep_rules, record_rules
@@ -26,7 +27,15 @@ from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
 from pipelines.fx import load_fx
-from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
+from pipelines.job_memory import (
+    NO_ATTEMPTS,
+    Attempts,
+    Remembered,
+    hold_job,
+    remember,
+    remembered,
+    statement_file,
+)
 from pipelines.kafka import create_topics, read_transaction_limit_s
 from pipelines.rules import load_ruleset, shipped_rulesets
 
@@ -120,11 +129,16 @@ def submit_held(
     is_fresh: bool = False,
     savepoint: str | None = None,
     are_tables_ready: bool = False,
-    revived: tuple[float, ...] = (),
+    replaces: Remembered | None = None,
+    attempts: Attempts = NO_ATTEMPTS,
     say: Callable[[str], None] = _silent,
     warn: Callable[[str], None] = _log,
 ) -> Deployment:
-    """``submit_job`` for who holds the job already and has seen that none runs."""
+    """``submit_job`` for who holds the job already and has seen that none runs.
+
+    ``replaces``: the deployment that ``restore_held`` takes, if this one is lost before its first
+    checkpoint.
+    """
     name = choose_ruleset(settings, ruleset)
     load_ruleset(name, load_features())
     origin = None
@@ -147,7 +161,8 @@ def submit_held(
         state_backend=settings.flink.state_backend,
         checkpoint_interval_ms=settings.flink.checkpoint_interval_ms,
         base_currency=load_fx().base,
-        revived=revived,
+        replaces=replaces,
+        **asdict(attempts),
     )
     return _hand_over(settings, draft, ["--ruleset", name], say)
 
@@ -177,21 +192,23 @@ def restore_job(
         return restore_held(settings) if start is None else start(settings)
 
 
-def restore_held(settings: Settings, *, revived: tuple[float, ...] = ()) -> Deployment:
+def restore_held(settings: Settings, *, attempts: Attempts = NO_ATTEMPTS) -> Deployment:
     """The last deployment once more, from the newest state it has left, for who holds the job.
 
     As it was submitted: a rule file edited since, or one that was taken back, waits for a deploy.
-    Planned anew only where the statement or the kernel of then are gone. ``revived`` is remembered
-    of it: a program's attempts, this one included.
+    One that was lost before its first checkpoint has shown nothing: the job whose place it took
+    comes back. Planned anew only where the statement or the kernel of then are gone. ``attempts``
+    are remembered of it: a program's, this one included.
     """
     known = remembered(settings)
-    if known is None or not _is_kept(settings, known):
-        return submit_held(settings, revived=revived)
-    return submit_again(settings, known, savepoint=newest_state(settings), revived=revived)
-
-
-def _is_kept(settings: Settings, known: Remembered) -> bool:
-    return statement_file(settings, known.job_id).is_file() and Path(known.kernel).is_file()
+    if known is None:
+        return submit_held(settings, attempts=attempts)
+    state = newest_state(settings)
+    if known.replaces is not None and state == known.origin:
+        known = known.replaces
+    if not is_kept(settings, known):
+        return submit_held(settings, attempts=attempts)
+    return submit_again(settings, known, savepoint=state, attempts=attempts)
 
 
 def submit_again(
@@ -199,7 +216,7 @@ def submit_again(
     known: Remembered,
     *,
     savepoint: str | None,
-    revived: tuple[float, ...] = (),
+    attempts: Attempts = NO_ATTEMPTS,
 ) -> Deployment:
     """Submit what ``known`` was: statement, kernel and settings, whatever has changed since."""
     flink = dataclasses.replace(
@@ -215,10 +232,12 @@ def submit_again(
         savepoint=None,
         has_run=False,
         is_stopped=False,
-        revived=revived,
-        given_up="",
+        is_making_way=False,
+        replaces=None,
+        **asdict(attempts),
     )
-    statement = statement_file(settings, known.job_id)
+    # Before the new id is remembered: if the submission fails, the next one finds it, too.
+    statement = keep_statement(settings, draft.job_id, of=known.job_id)
     own = dataclasses.replace(settings, flink=flink)
     return _hand_over(own, draft, ["--statement", str(statement)])
 
@@ -231,14 +250,19 @@ def _hand_over(
 ) -> Deployment:
     """Submit the job that ``draft`` describes, and wait until all its tasks run."""
     end_left_over(settings)
-    draft = dataclasses.replace(draft, superseded=_superseded(remembered(settings)))
+    draft = dataclasses.replace(
+        draft,
+        kernel=str(keep_kernel(settings, draft.job_id, Path(draft.kernel))),
+        superseded=_superseded(remembered(settings)),
+    )
     remember(settings, draft)
     known = draft.origin
     if known is None:
         draft = prime(settings, draft, words, say)
+    words = [*words, "--job-id", draft.job_id, "--build", draft.build]
     kept = statement_file(settings, draft.job_id)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    words = [*words, "--job-id", draft.job_id, "--build", draft.build, "--save", str(kept)]
+    if not kept.is_file():
+        words += ["--save", str(kept)]
     answer = run_submission(
         settings,
         JOB,
@@ -302,22 +326,33 @@ def stop_job(settings: Settings) -> str:
         return stop_held(settings, rest, _require_job(rest, settings))
 
 
-def stop_held(settings: Settings, rest: FlinkRest, running: Job) -> str:
-    """``stop_job`` for who holds the job already."""
+def stop_held(
+    settings: Settings, rest: FlinkRest, running: Job, *, is_making_way: bool = False
+) -> str:
+    """``stop_job`` for who holds the job already.
+
+    ``is_making_way``: another is to take its place, and nobody wants this one to stay stopped. If
+    we die before that runs, it is found lost and comes back (``restore_held``); only where what it
+    was made of is not kept a person must choose.
+    """
     known = remembered(settings)
     if known is None or known.job_id != running.job_id:
         known = Remembered(job_id=running.job_id, ruleset="", has_run=True)
+    comes_back = is_making_way and is_kept(settings, known)
+    ending = dataclasses.replace(known, is_stopped=not comes_back, is_making_way=comes_back)
     # Before the savepoint: if we die while it is made, it is found on disk.
-    remember(settings, dataclasses.replace(known, is_stopped=True))
+    remember(settings, ending)
     try:
         savepoint = rest.stop(
             running.job_id, folder=checkpoint_uri(settings), wait_seconds=SAVEPOINT_SECONDS
         )
-    except FraudlakeError:
-        # It goes on, or ends by itself after all: Flink then says FINISHED, which stands.
-        remember(settings, known)
+    except FraudlakeError as error:
+        # It goes on, or ends by itself after all: then Flink says FINISHED, and that stands for a
+        # person's stop; one that makes way is lost then.
+        if isinstance(error, JobError) or not comes_back:
+            remember(settings, known)
         raise
-    remember(settings, dataclasses.replace(known, is_stopped=True, savepoint=savepoint))
+    remember(settings, dataclasses.replace(ending, savepoint=savepoint))
     return savepoint
 
 

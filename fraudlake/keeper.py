@@ -2,15 +2,17 @@
 
 Flink itself restarts a job whose tasks fail. A JobManager that dies takes its jobs along: it comes
 back empty, and the job is handed to it again from the newest whole checkpoint. A job that is lost
-again and again is given up (``fraudlake.revival``), until a person starts it.
+again and again is given up (``fraudlake.revival``): then it is tried seldom, until it stays or a
+person starts it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from fraudlake.revival import revive_held
+from fraudlake.revival import STEADY_SECONDS, may_revive, note_steady, revive_held
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
 from pipelines.job_memory import hold_job, remembered
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
-# A job that lives so long was not lost for a reason of its own.
-STEADY_SECONDS = 60.0
 
 
 class ClusterAway(TransientError):
@@ -52,8 +52,14 @@ def keep_job(
             continue  # supervisord brings the JobManager back
         except FraudlakeError as error:
             say(f"the job is lost and could not be started again: {error}")
+        except Exception as error:
+            # Ours to mend. Whoever runs us starts us again, and the log says what it was.
+            say(f"the keeper ends by a fault of its own: {type(error).__name__}: {error}")
+            raise
         else:
             if deployed is None:
+                with contextlib.suppress(FraudlakeError):  # the next look tells as well
+                    note_steady(settings)
                 attempts = 0 if clock() - tried_at > STEADY_SECONDS else attempts
                 continue
             origin = deployed.savepoint or "empty profiles"
@@ -62,7 +68,10 @@ def keep_job(
 
 
 def restore_if_lost(
-    settings: Settings, *, start: Callable[[Settings], Deployment] = revive_held
+    settings: Settings,
+    *,
+    start: Callable[[Settings], Deployment] = revive_held,
+    clock: Callable[[], float] = time.time,
 ) -> Deployment | None:
     """Submit the last deployment again if it ought to run and does not; else None.
 
@@ -70,23 +79,25 @@ def restore_if_lost(
     one too many. Who kills servers on purpose hands in a ``start`` without a budget.
     """
     try:
-        if not _is_lost(settings):
+        if not _is_lost(settings, clock):
             return None
     except TransientError as error:
         raise ClusterAway(str(error)) from error
     with hold_job(settings):
         # Whoever held it before may have started or stopped the job.
-        return start(settings) if _is_lost(settings) else None
+        return start(settings) if _is_lost(settings, clock) else None
 
 
-def _is_lost(settings: Settings) -> bool:
-    """Whether a deployed job is gone without anyone having wanted that, and is not given up.
+def _is_lost(settings: Settings, clock: Callable[[], float]) -> bool:
+    """Whether a deployed job is gone without anyone having wanted that, and may be tried now.
 
-    Cancelled, be it on Flink's own page, or finished: a person wanted that.
+    Cancelled, be it on Flink's own page, or finished: a person wanted that; unless a deployment
+    ended it, and died before another was in its place.
     """
     known = remembered(settings)
-    if known is None or known.is_stopped or known.given_up != "":
+    if known is None or known.is_stopped or not may_revive(known, clock()):
         return False
     jobs = FlinkRest(settings.flink.rest_url).jobs(settings.flink.job_name)
-    ended = {job.job_id for job in jobs if job.state in WANTED_ENDS}
+    wanted = {"CANCELLING"} if known.is_making_way else WANTED_ENDS
+    ended = {job.job_id for job in jobs if job.state in wanted}
     return known.job_id not in ended and not any(job.is_active for job in jobs)

@@ -14,8 +14,9 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from fraudlake.kept_parts import forget_parts
 from fraudlake.saved_state import checkpoint_folder, local_path
-from pipelines.job_memory import remember, remembered, statement_file
+from pipelines.job_memory import remember, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,8 +55,8 @@ def clear_old_states(settings: Settings, *, working: Collection[str]) -> list[Pa
         deleted += gone
         if len(gone) < len(places):
             left[job_id] = savepoint
-        else:
-            _forget_statement(settings, job_id)
+        elif _JOB_ID.fullmatch(job_id):
+            forget_parts(settings, job_id)
     remember(settings, dataclasses.replace(known, superseded=left))
     return deleted
 
@@ -108,8 +109,3 @@ def _delete(place: Path) -> bool:
     """Whether it is gone; another user's files stay."""
     shutil.rmtree(place, ignore_errors=True)
     return not place.exists()
-
-
-def _forget_statement(settings: Settings, job_id: str) -> None:
-    if _JOB_ID.fullmatch(job_id):
-        statement_file(settings, job_id).unlink(missing_ok=True)

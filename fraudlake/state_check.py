@@ -18,8 +18,8 @@ LAYOUTS = "io/fraudlake/state-layouts.properties"
 def refuse_other_state(known: Remembered, kernel: Path, *, base_currency: str) -> None:
     """JobError, with every reason, where ``kernel`` would misread the state of the job ``known``.
 
-    What is not known of the old job, because an older release submitted it or its kernel is gone,
-    is not compared.
+    What is not known of the old job, because a release submitted it that kept no kernel
+    (``fraudlake.kept_parts``), is not compared.
     """
     faults = _layout_faults(read_layouts(Path(known.kernel)), read_layouts(kernel))
     if known.base_currency and known.base_currency != base_currency:

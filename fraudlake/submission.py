@@ -12,6 +12,7 @@ from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.jars import connector_jar
 from fraudlake.stack.kernel import build_kernel
 from fraudlake.stack.project import PROJECT
+from orchestration.front_door import LEASH
 from pipelines.errors import JobError
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ def run_submission(
 ) -> dict[str, str]:
     """Run a program of ``flink_jobs`` in Flink's environment; its answer: job id and rule set.
 
-    ``kernel`` None: the one of these sources.
+    ``kernel`` None: the one of these sources. When we are killed it ends, too: whoever then starts
+    the job would find two.
     """
     flink = find_flink(settings.flink.python)
-    command = [str(flink.python), "-m", module, *words]
+    command = [*LEASH, str(os.getpid()), str(flink.python), "-m", module, *words]
     for jar in (kernel or build_kernel(flink), connector_jar()):
         command += ["--jar", str(jar)]
     if savepoint is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import JobError
 from pipelines.file_lock import hold_file
@@ -43,7 +43,7 @@ class Remembered:
     build: str = ""
     """The hash of what was submitted: statement, kernel and how it runs (``fraudlake.build``)."""
     kernel: str = ""
-    """The jar that was submitted with the statement."""
+    """The jar that was submitted with the statement: the one kept beside it."""
     parallelism: int = 1
     state_backend: StateBackend = "hashmap"
     checkpoint_interval_ms: int = 1000
@@ -54,10 +54,28 @@ class Remembered:
     """Jobs deployed before, the oldest first, and the savepoint each was stopped with, if any."""
     is_stopped: bool = False
     """Whether a person wanted it stopped: then nobody but a person starts it again."""
+    is_making_way: bool = False
+    """Whether a deployment has ended it, or does: if that dies meanwhile, the job is lost."""
+    replaces: Remembered | None = None
+    """What comes back if it is lost before its first checkpoint; None: nothing does."""
     revived: tuple[float, ...] = ()
     """When a program started it again of late, in seconds since 1970; a person begins anew."""
+    proved_at: float = 0.0
+    """When the job was seen to have come through: starts before that were not in vain."""
     given_up: str = ""
-    """Why no program starts it again (``fraudlake.revival``); empty: one may."""
+    """Why programs start it seldom now (``fraudlake.revival``); empty: they may."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """What a deployment inherits that a program starts again; none where a person does."""
+
+    revived: tuple[float, ...] = ()
+    proved_at: float = 0.0
+    given_up: str = ""
+
+
+NO_ATTEMPTS = Attempts()
 
 
 def remembered(settings: Settings) -> Remembered | None:
@@ -66,14 +84,23 @@ def remembered(settings: Settings) -> Remembered | None:
     if not path.is_file():
         return None
     try:
-        found = Remembered(**json.loads(path.read_text(encoding="utf-8")))
-        return replace(found, revived=tuple(found.revived))
+        return _read(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         msg = (
             f"{path} does not say where the job's state lies: {error}. Delete it, and submit with "
             "`fraudlake job submit --savepoint PATH`, or with --fresh to forget all profiles"
         )
         raise JobError(msg) from error
+
+
+def _read(members: dict[str, Any]) -> Remembered:
+    found = Remembered(**members)
+    before: Any = found.replaces  # as JSON has it
+    return replace(
+        found,
+        revived=tuple(found.revived),
+        replaces=None if before is None else _read(before),
+    )
 
 
 def remember(settings: Settings, what: Remembered) -> None:

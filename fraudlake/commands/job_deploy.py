@@ -23,16 +23,18 @@ def deploy(
     """Make the running job what rules, code and settings say, on the state that it has.
 
     Does nothing where nothing has changed. What cannot run is refused while the old job runs on; a
-    new job that fails is taken back. Prints how long no decision was made, and what was lost or
-    decided twice.
+    new job that fails is taken back, and so is a change that is interrupted. Prints how long no
+    decision was made, and what was lost or decided twice.
 
     Example: [bold]fraudlake job deploy --ruleset my_rules.toml[/bold]
     """
     from rich.console import Console
 
     from fraudlake.deploy import deploy_job
+    from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 
+    interrupt_on_ending()
     console = Console(stderr=True, highlight=False)
     deployed = deploy_job(Settings.from_env(), ruleset=ruleset, say=console.print)
     typer.echo(json.dumps(asdict(deployed)) if as_json else _tell(deployed))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from confluent_kafka.admin import AdminClient
+    from confluent_kafka.admin._metadata import ClusterMetadata
 
     from pipelines.settings import KafkaSettings
     from pipelines.topics import Topic
@@ -58,14 +59,7 @@ def delete_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> None:
 
 def list_partitions(settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS) -> dict[str, int]:
     """The number of partitions of every topic; TransientError when no broker answers."""
-    try:
-        metadata = connect_admin(settings).list_topics(timeout=seconds)
-    except KafkaException as error:
-        msg = (
-            f"no Kafka broker answers at {settings.bootstrap_servers}: {sentence_of(error)}. "
-            "Start the local one with `fraudlake up`, or set FRAUDLAKE_KAFKA_BOOTSTRAP_SERVERS"
-        )
-        raise TransientError(msg) from error
+    metadata = _read_metadata(connect_admin(settings), settings, seconds=seconds)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
@@ -78,14 +72,30 @@ def read_topic_settings(settings: KafkaSettings, topic: str) -> dict[str, str]:
     return {name: str(entry.value) for name, entry in found.items()}
 
 
-def read_transaction_limit_s(settings: KafkaSettings) -> int:
-    """How long the broker lets a transaction stay open, ``transaction.max.timeout.ms``."""
+def read_transaction_limit_s(settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS) -> int:
+    """How long the broker lets a transaction stay open, ``transaction.max.timeout.ms``.
+
+    TransientError when no broker answers.
+    """
     admin = connect_admin(settings)
-    broker = min(admin.list_topics(timeout=REQUEST_SECONDS).brokers)
+    broker = min(_read_metadata(admin, settings, seconds=seconds).brokers)
     resource = ConfigResource(ResourceType.BROKER, str(broker))
     future = admin.describe_configs([resource], request_timeout=REQUEST_SECONDS)[resource]
     found = await_answer(future, f"reading the settings of broker {broker}")
     return int(found["transaction.max.timeout.ms"].value) // 1000
+
+
+def _read_metadata(
+    admin: AdminClient, settings: KafkaSettings, *, seconds: float
+) -> ClusterMetadata:
+    try:
+        return admin.list_topics(timeout=seconds)
+    except KafkaException as error:
+        msg = (
+            f"no Kafka broker answers at {settings.bootstrap_servers}: {sentence_of(error)}. "
+            "Start the local one with `fraudlake up`, or set FRAUDLAKE_KAFKA_BOOTSTRAP_SERVERS"
+        )
+        raise TransientError(msg) from error
 
 
 def _create_topic(admin: AdminClient, topic: Topic) -> bool:

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from fraudlake import deployment
-from fraudlake.deployment import Deployment, choose_ruleset, restore_held, restore_job
-from pipelines.errors import JobError
-from pipelines.job_memory import Remembered, hold_job, remember, remembered, statement_file
+from fraudlake.deployment import (
+    Deployment,
+    choose_ruleset,
+    restore_held,
+    restore_job,
+    stop_held,
+)
+from pipelines.errors import JobError, TransientError
+from pipelines.flink import Job
+from pipelines.job_memory import (
+    Attempts,
+    Remembered,
+    hold_job,
+    remember,
+    remembered,
+    statement_file,
+)
 from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -96,16 +109,112 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
         return answer
 
     monkeypatch.setattr(deployment, "_hand_over", hand_over)
-    monkeypatch.setattr(deployment, "submit_held", lambda settings, revived: ("anew", revived))
+    monkeypatch.setattr(deployment, "submit_held", lambda settings, attempts: ("anew", attempts))
     if gone is not None:
-        assert restore_held(settings, revived=(1.0,)) == ("anew", (1.0,))
+        attempts = Attempts(revived=(1.0,))
+        assert restore_held(settings, attempts=attempts) == ("anew", attempts)
         return
     assert restore_held(settings) is answer
     [(used, draft, words)] = handed
-    assert words == ["--statement", str(kept)]
+    assert words == ["--statement", str(statement_file(settings, draft.job_id))]
+    assert statement_file(settings, draft.job_id).read_text() == "{}"
     assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
     assert draft.origin == "s3://b/savepoint"
     assert draft.job_id != known.job_id
+
+
+@pytest.mark.parametrize("own_state", [None, "s3://b/chk-1"])
+def test_job_lost_before_its_first_checkpoint_gives_its_place_back(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_state: str | None
+) -> None:
+    """A deployment that was killed left an untried job to the keeper."""
+    kernel = tmp_path / "kernel.jar"
+    kernel.write_text("")
+    old = Remembered(job_id="a" * 32, ruleset="old@1", kernel=str(kernel), revived=(1.0,))
+    new = Remembered(
+        job_id="b" * 32,
+        ruleset="new@1",
+        kernel=str(kernel),
+        origin="s3://b/savepoint",
+        replaces=old,
+    )
+    remember(settings, new)
+    assert remembered(settings) == new
+    statement_file(settings, old.job_id).parent.mkdir(parents=True)
+    for known in (old, new):
+        statement_file(settings, known.job_id).write_text(known.ruleset)
+    saved = own_state or "s3://b/savepoint"
+    monkeypatch.setattr(deployment, "newest_state", lambda settings: saved)
+    handed: list[Remembered] = []
+
+    def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> None:
+        handed.append(draft)
+
+    monkeypatch.setattr(deployment, "_hand_over", hand_over)
+    restore_held(settings)
+
+    [draft] = handed
+    came_back = new if own_state else old
+    assert statement_file(settings, draft.job_id).read_text() == came_back.ruleset
+    assert (draft.origin, draft.replaces) == (saved, None)
+
+
+class Stopping:
+    """A cluster that is asked to stop a job, and what is remembered of it at that moment."""
+
+    def __init__(self, settings: Settings, error: BaseException | None) -> None:
+        self._settings, self._error = settings, error
+        self.meanwhile: Remembered | None = None
+
+    def stop(self, job_id: str, *, folder: str, wait_seconds: float) -> str:
+        self.meanwhile = remembered(self._settings)
+        if self._error is not None:
+            raise self._error
+        return "file:/savepoint-1"
+
+
+@pytest.mark.parametrize("is_making_way", [True, False])
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [
+        (None, False),
+        (JobError("it goes on"), True),
+        (TransientError("it may still stop"), False),
+        (KeyboardInterrupt(), False),
+    ],
+)
+def test_job_that_makes_way_is_never_taken_for_one_that_a_person_stopped(
+    settings: Settings, error: BaseException | None, goes_on: bool, is_making_way: bool
+) -> None:
+    kernel = statement_file(settings, "a" * 32).with_suffix(".jar")
+    known = Remembered(job_id="a" * 32, ruleset="r@1", kernel=str(kernel), has_run=True)
+    remember(settings, known)
+    kernel.parent.mkdir(parents=True)
+    for part in (kernel, kernel.with_suffix(".json")):
+        part.write_text("")
+    rest = Stopping(settings, error)
+    running = Job(job_id="a" * 32, name="fraud", state="RUNNING", started_ms=0, duration_ms=0)
+    with contextlib.suppress(JobError, TransientError, KeyboardInterrupt):
+        stop_held(settings, rest, running, is_making_way=is_making_way)  # type: ignore[arg-type]
+
+    ending = dataclasses.replace(known, is_making_way=is_making_way, is_stopped=not is_making_way)
+    assert rest.meanwhile == ending
+    if goes_on or (isinstance(error, TransientError) and not is_making_way):
+        assert remembered(settings) == known
+    else:
+        saved = "file:/savepoint-1" if error is None else None
+        assert remembered(settings) == dataclasses.replace(ending, savepoint=saved)
+
+
+def test_job_of_which_nothing_is_kept_is_left_to_a_person_when_it_makes_way(
+    settings: Settings,
+) -> None:
+    rest = Stopping(settings, None)
+    running = Job(job_id="a" * 32, name="fraud", state="RUNNING", started_ms=0, duration_ms=0)
+    stop_held(settings, rest, running, is_making_way=True)  # type: ignore[arg-type]
+    known = remembered(settings)
+    assert known is not None
+    assert (known.is_stopped, known.is_making_way) == (True, False)
 
 
 class NoJobs:
@@ -130,3 +239,60 @@ def test_job_is_restored_only_if_it_was_deployed_and_nobody_stopped_it(
         restore_job(settings)
     remember(settings, Remembered(job_id="a" * 32, ruleset="r@1"))
     assert restore_job(settings) == "as it was"
+
+
+@dataclass(kw_only=True)
+class Submissions:
+    """Flink's environment, which fails so many times and then takes the job."""
+
+    failures: int
+    statements: list[str] = field(default_factory=list)
+
+    def run(self, settings: Settings, module: str, words: list[str], **_: object) -> dict[str, str]:
+        assert "--statement" in words, f"planned anew: {words}"
+        self.statements.append(Path(words[words.index("--statement") + 1]).read_text())
+        if len(self.statements) <= self.failures:
+            msg = "the job could not be submitted: no such bucket"
+            raise JobError(msg)
+        return {"job_id": words[words.index("--job-id") + 1], "ruleset": "own@1"}
+
+
+class Running:
+    """A cluster on which whatever was submitted runs."""
+
+    def __init__(self, url: str) -> None:
+        pass
+
+    def await_job(self, job_id: str, *_: object, wait_seconds: float) -> Job:
+        return Job(job_id=job_id, name="fraud", state="RUNNING", started_ms=0, duration_ms=0)
+
+
+def test_edited_rule_file_stays_out_of_force_however_many_restores_fail(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restore that failed left an id without a statement; the next one planned the file anew."""
+    monkeypatch.setattr(deployment, "end_left_over", lambda settings: None)
+    monkeypatch.setattr(deployment, "FlinkRest", Running)
+    submissions = Submissions(failures=2)
+    monkeypatch.setattr(deployment, "run_submission", submissions.run)
+    kernel, rules = tmp_path / "kernel.jar", tmp_path / "own.toml"
+    kernel.write_bytes(b"")
+    deployed = Remembered(
+        job_id="a" * 32,
+        ruleset="own@1",
+        ruleset_name=str(rules),
+        kernel=str(kernel),
+        origin="s3://b/savepoint",
+    )
+    remember(settings, deployed)
+    kept = statement_file(settings, deployed.job_id)
+    kept.parent.mkdir(parents=True)
+    kept.write_text("as it was deployed")
+    rules.write_text("edited since, and deployed by nobody")
+
+    for _ in range(2):
+        with pytest.raises(JobError, match="no such bucket"):
+            restore_held(settings)
+    assert restore_held(settings).ruleset == "own@1"
+
+    assert submissions.statements == ["as it was deployed"] * 3

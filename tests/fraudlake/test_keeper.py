@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +11,14 @@ from fraudlake import keeper, revival
 from fraudlake.deployment import Deployment
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
-from pipelines.job_memory import Remembered, remember, remembered
+from pipelines.job_memory import Attempts, Remembered, remember, remembered
 from pipelines.settings import Settings, StackSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 JOB = "a" * 32
+NOW = 1_800_000_000.0
 DEPLOYED = Deployment(job_id="b" * 32, state="RUNNING", ruleset="r@1", url="", savepoint="file:/c")
 
 
@@ -39,6 +40,9 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
                 Job(job_id=key, name=name, state=state, started_ms=0, duration_ms=0)
                 for key, state in listed.items()
             ]
+
+        def active_job(self, name: str) -> Job | None:
+            return next((job for job in self.jobs(name) if job.is_active), None)
 
     monkeypatch.setattr(keeper, "FlinkRest", Rest)
     return listed
@@ -72,9 +76,52 @@ def test_only_a_lost_job_is_restored(
     assert keeper.restore_if_lost(settings, start=start) is None  # nothing was ever deployed
     remember(settings, deployed)
     assert (keeper.restore_if_lost(settings, start=start) == DEPLOYED) is is_restored
-    for other in ({"is_stopped": True}, {"given_up": "5 starts were in vain"}):
-        remember(settings, replace(deployed, **other))
-        assert keeper.restore_if_lost(settings, start=start) is None
+    remember(settings, replace(deployed, is_stopped=True))
+    assert keeper.restore_if_lost(settings, start=start) is None
+
+
+@pytest.mark.parametrize(("minutes", "is_restored"), [(14.9, False), (15.1, True)])
+def test_job_that_was_given_up_is_tried_again_when_it_was_left_alone_for_long_enough(
+    settings: Settings, states: dict[str, str], minutes: float, is_restored: bool
+) -> None:
+    """An outage of a few minutes took the stream down for good."""
+    given_up = Remembered(job_id=JOB, ruleset="r@1", revived=(NOW - 60, NOW), given_up="in vain")
+    remember(settings, given_up)
+
+    def clock() -> float:
+        return NOW + minutes * 60
+
+    restored = keeper.restore_if_lost(settings, start=start, clock=clock)
+    assert (restored == DEPLOYED) is is_restored
+
+
+@pytest.mark.parametrize(
+    ("state", "is_restored"),
+    [("FINISHED", True), ("CANCELED", True), ("CANCELLING", False), ("RUNNING", False)],
+)
+def test_job_that_a_deployment_ended_and_did_not_replace_is_lost(
+    settings: Settings, states: dict[str, str], state: str, is_restored: bool
+) -> None:
+    """Killed in the gap, a deployment left the stream down, as if a person had wanted that."""
+    states[JOB] = state
+    ended = Remembered(job_id=JOB, ruleset="r@1", savepoint="file:/s", is_making_way=True)
+    remember(settings, ended)
+    assert (keeper.restore_if_lost(settings, start=start) == DEPLOYED) is is_restored
+    remember(settings, replace(ended, is_stopped=True))
+    assert keeper.restore_if_lost(settings, start=start) is None
+
+
+def test_keeper_does_not_end_by_its_own_fault_without_a_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(settings: Settings) -> None:
+        raise KeyError("jobs")
+
+    monkeypatch.setattr(keeper, "restore_if_lost", fail)
+    said: list[str] = []
+    with pytest.raises(KeyError):
+        keeper.keep_job(settings, said.append, sleep=lambda seconds: None)
+    assert said == ["the keeper ends by a fault of its own: KeyError: 'jobs'"]
 
 
 def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
@@ -83,12 +130,12 @@ def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
     """It was started again for ever, each minute at the latest."""
     started: list[str] = []
 
-    def restore(settings: Settings, *, revived: tuple[float, ...]) -> Deployment:
+    def restore(settings: Settings, *, attempts: Attempts) -> Deployment:
         found = remembered(settings)
         assert found is not None
         started.append(found.job_id)
         again = replace(DEPLOYED, job_id=f"{len(started):032}")
-        remember(settings, replace(found, job_id=again.job_id, revived=revived))
+        remember(settings, replace(found, job_id=again.job_id, **asdict(attempts)))
         states[again.job_id] = "FAILED"
         return again
 
@@ -104,6 +151,7 @@ def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
             raise Over
 
     monkeypatch.setattr(revival, "restore_held", restore)
+    monkeypatch.setattr(revival, "FlinkRest", keeper.FlinkRest)
     remember(settings, Remembered(job_id=JOB, ruleset="r@1", has_run=True))
     states[JOB] = "FAILED"
     with pytest.raises(Over):
@@ -111,8 +159,8 @@ def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
 
     assert len(started) == 5
     assert len(said) == 6
-    assert "5 starts within 15 min were in vain" in said[-1]
-    assert "`fraudlake job restore` starts it" in said[-1]
+    assert "5 starts within 15 min were in vain; tried again at" in said[-1]
+    assert "`fraudlake job restore` starts it at once" in said[-1]
 
 
 def test_attempts_wait_longer_and_longer_until_the_job_stays(

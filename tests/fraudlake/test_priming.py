@@ -162,9 +162,15 @@ def test_waiting_outlives_a_broker_that_is_away_and_names_what_stands_still(
 
 @pytest.mark.parametrize(("origin", "is_primed"), [(None, True), ("file:/saved", False)])
 def test_only_a_start_from_no_state_reads_them_first(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, origin: str | None, is_primed: bool
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    origin: str | None,
+    is_primed: bool,
 ) -> None:
     steps: list[str] = []
+    kernel = tmp_path / "kernel.jar"
+    kernel.write_bytes(b"")
 
     class Stopped(Exception):
         """The end of the test."""
@@ -182,7 +188,8 @@ def test_only_a_start_from_no_state_reads_them_first(
     monkeypatch.setattr(deployment, "run_submission", submit)
     remember(settings, Remembered(job_id="b" * 32, ruleset=""))
     with pytest.raises(Stopped):
-        deployment._hand_over(settings, dataclasses.replace(DRAFT, origin=origin), [])
+        draft = dataclasses.replace(DRAFT, origin=origin, kernel=str(kernel))
+        deployment._hand_over(settings, draft, [])
     begin = ["read first", "from file:/read"] if is_primed else [f"from {origin}"]
     assert steps == ["ended", *begin]
     # The job is on the record before any of it.

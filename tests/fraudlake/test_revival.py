@@ -1,4 +1,4 @@
-"""A program starts a lost job again a few times; then a person must, and begins anew."""
+"""A program starts a lost job again a few times, then seldom; a person begins anew."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ import pytest
 
 from fraudlake import deployment, revival
 from fraudlake.deployment import Deployment
-from fraudlake.revival import revive_held
+from fraudlake.revival import note_steady, revive_held
 from pipelines.errors import FraudlakeError, JobError, TransientError
-from pipelines.job_memory import Remembered, remember, remembered, statement_file
+from pipelines.flink import Checkpoints, Job
+from pipelines.job_memory import (
+    NO_ATTEMPTS,
+    Attempts,
+    Remembered,
+    remember,
+    remembered,
+    statement_file,
+)
 from pipelines.settings import Settings, StackSettings
 
 if TYPE_CHECKING:
@@ -34,12 +42,13 @@ class Cluster:
         self.hands_over_first = False
         self.starts = 0
 
-    def restore(self, settings: Settings, *, revived: tuple[float, ...] = ()) -> Deployment:
+    def restore(self, settings: Settings, *, attempts: Attempts = NO_ATTEMPTS) -> Deployment:
         self.starts += 1
         known = recall(settings)
         job_id = f"{self.starts:032}"
         if self.error is None or self.hands_over_first:
-            remember(settings, dataclasses.replace(known, job_id=job_id, revived=revived))
+            inherited = dataclasses.asdict(attempts)
+            remember(settings, dataclasses.replace(known, job_id=job_id, **inherited))
         if self.error is not None:
             raise self.error
         return Deployment(job_id=job_id, state="RUNNING", ruleset="r@1", url="", savepoint=None)
@@ -77,12 +86,122 @@ def test_five_starts_within_a_quarter_of_an_hour_are_the_most(
         revive_held(settings, clock=lambda: NOW)
         assert recall(settings).revived[-1] == NOW
         return
-    with pytest.raises(JobError, match="5 starts within 15 min were in vain"):
+    # The newest was at 13:44:40 of 12 January 1970.
+    with pytest.raises(JobError, match="5 starts within 15 min were in vain; tried again at 13:59"):
         revive_held(settings, clock=lambda: NOW)
     assert cluster.starts == 0
-    # Not even when the attempts are old: only a person starts it.
-    with pytest.raises(JobError, match="A person must look"):
-        revive_held(settings, clock=lambda: NOW + 86_400)
+
+
+def test_job_that_was_given_up_is_tried_once_in_a_quarter_of_an_hour_and_stays_given_up(
+    settings: Settings, cluster: Cluster
+) -> None:
+    """Five starts took minutes while a store was away, and nobody tried when it was back."""
+    remember(settings, Remembered(job_id=JOB, ruleset="r@1", revived=(NOW,) * 5))
+    cluster.error = JobError("no such bucket")
+    tried: list[float] = []
+    for minute in range(61):
+        before = cluster.starts
+        with pytest.raises(JobError):
+            revive_held(settings, clock=lambda now=NOW + 60 * minute: now)  # type: ignore[misc]
+        tried += [minute] if cluster.starts > before else []
+        assert "in vain; tried again at" in recall(settings).given_up
+    assert tried == [15, 30, 45, 60]
+
+    cluster.error = None
+    revive_held(settings, clock=lambda: NOW + 75 * 60)
+    # Red until it stays: it may end again at once.
+    assert recall(settings).given_up.startswith("1 start within 15 min was in vain; tried again at")
+
+
+def test_server_that_is_still_away_does_not_let_a_job_that_was_given_up_be_hammered(
+    settings: Settings, cluster: Cluster
+) -> None:
+    remember(settings, Remembered(job_id=JOB, ruleset="r@1", revived=(NOW,), given_up="in vain"))
+    cluster.error = TransientError("no Kafka broker answers")
+    with pytest.raises(TransientError):
+        revive_held(settings, clock=lambda: NOW + 900)
+    with pytest.raises(JobError, match="in vain"):
+        revive_held(settings, clock=lambda: NOW + 901)
+
+
+class Seen:
+    """A cluster with one job, which has lived for so long and made a checkpoint at such a time."""
+
+    def __init__(self, checkpoint_s: float | None, job_id: str = JOB, state: str = "RUNNING"):
+        self._at, self._id, self._state = checkpoint_s, job_id, state
+
+    def active_job(self, name: str) -> Job | None:
+        job = Job(job_id=self._id, name=name, state=self._state, started_ms=5000, duration_ms=0)
+        return job if job.is_active else None
+
+    def checkpoints(self, job_id: str) -> Checkpoints:
+        latest_ms = None if self._at is None else 5000 + int(self._at * 1000)
+        return Checkpoints(
+            completed=0 if latest_ms is None else 9,
+            failed=0,
+            restored=1,
+            latest_ms=latest_ms,
+            latest_bytes=None,
+            latest_duration_ms=None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_steady"),
+    [
+        (Seen(61), True),
+        (Seen(59), False),
+        (Seen(None), False),
+        (Seen(61, state="FAILED"), False),
+        (Seen(61, job_id="b" * 32), False),
+    ],
+)
+@pytest.mark.parametrize("given_up", ["", "in vain"])
+def test_attempts_before_a_job_that_lived_and_decided_are_forgotten(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    seen: Seen,
+    is_steady: bool,
+    given_up: str,
+) -> None:
+    monkeypatch.setattr(revival, "FlinkRest", lambda url: seen)
+    known = Remembered(job_id=JOB, ruleset="r@1", revived=(NOW - 170,), given_up=given_up)
+    remember(settings, known)
+    note_steady(settings, clock=lambda: NOW)
+    proven = dataclasses.replace(known, proved_at=NOW, given_up="")
+    assert recall(settings) == (proven if is_steady else known)
+
+
+def test_job_that_decides_for_minutes_in_between_is_started_again_however_often(
+    settings: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was lost every 2 min 50 s, and decided meanwhile, was given up at the sixth."""
+    remember(settings, Remembered(job_id=JOB, ruleset="r@1"))
+    for number in range(20):
+        lost_at = NOW + 170 * number
+        revive_held(settings, clock=lambda now=lost_at: now)  # type: ignore[misc]
+        again = recall(settings).job_id
+        monkeypatch.setattr(revival, "FlinkRest", lambda url, job_id=again: Seen(61, job_id))
+        note_steady(settings, clock=lambda now=lost_at + 62: now)  # type: ignore[misc]
+    assert cluster.starts == 20
+    # The check `restarts` still sees those of the last minutes.
+    assert len(recall(settings).revived) == 6
+
+
+@pytest.mark.parametrize(
+    ("is_external", "told"),
+    [(False, "`fraudlake logs job-keeper`"), (True, "`docker compose logs job-keeper`")],
+)
+def test_log_that_is_named_is_one_that_can_be_read_there(
+    settings: Settings, cluster: Cluster, is_external: bool, told: str
+) -> None:
+    stack = dataclasses.replace(settings.stack, sinks_external=is_external)
+    there = dataclasses.replace(settings, stack=stack)
+    remember(there, Remembered(job_id=JOB, ruleset="r@1", revived=(NOW,) * 5))
+    with pytest.raises(JobError) as caught:
+        revive_held(there, clock=lambda: NOW)
+    assert told in str(caught.value)
+    assert ("`fraudlake logs" in str(caught.value)) is not is_external
 
 
 @pytest.mark.parametrize(
@@ -140,7 +259,7 @@ def test_person_who_restores_begins_anew(
         ),
     )
     with pytest.raises(JobError, match="in vain"):
-        deployment.restore_job(settings, start=revive_held)
+        deployment.restore_job(settings, start=lambda known: revive_held(known, clock=lambda: NOW))
     assert deployment.restore_job(settings) is answer
     [draft] = handed
     assert (draft.revived, draft.given_up) == ((), "")

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import psutil
 import pytest
 
 from fraudlake.submission import _cause
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -21,3 +30,32 @@ from fraudlake.submission import _cause
 )
 def test_cause_is_the_programs_own_word_else_the_innermost_one(stderr: str, cause: str) -> None:
     assert _cause(stderr) == cause
+
+
+def test_killed_deployment_leaves_no_program_behind_that_submits_a_job(tmp_path: Path) -> None:
+    """Whoever started the job again then found two of them."""
+    mark = tmp_path / "pid"
+    python = tmp_path / "python"
+    python.write_text(
+        f"#!/bin/sh\necho $$ > {mark}.draft\nmv {mark}.draft {mark}\nexec sleep 600\n"
+    )
+    python.chmod(0o755)
+    script = f"""
+from pathlib import Path
+from fraudlake import submission
+from fraudlake.stack.flink_home import FlinkHome
+from pipelines.settings import Settings
+home = FlinkHome(python=Path({str(python)!r}), home=Path("/"), version="2")
+submission.find_flink = lambda named: home
+submission.connector_jar = lambda: Path("/connector.jar")
+submission.run_submission(Settings(), submission.JOB, [], kernel=Path("/kernel.jar"))
+"""
+    with subprocess.Popen([sys.executable, "-c", script]) as killed:
+        deadline = time.monotonic() + 30
+        while not mark.is_file():
+            assert time.monotonic() < deadline, "the program was not started"
+            time.sleep(0.05)
+        killed.kill()
+    left = [one for one in psutil.process_iter() if one.pid == int(mark.read_text())]
+    _, alive = psutil.wait_procs(left, timeout=10)
+    assert alive == []

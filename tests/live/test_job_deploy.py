@@ -1,4 +1,4 @@
-"""A rule and a feature added under load, the same again, a broken file, and a start that fails."""
+"""A rule and a feature added under load, the same again, a broken file; starts that fail or die."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime
@@ -17,6 +20,7 @@ from test_job_decisions import transaction
 
 from fraudlake import deployment
 from fraudlake.deploy import deploy_job
+from fraudlake.keeper import restore_if_lost
 from pipelines.errors import JobError, RulesetError
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_producer
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipelines.flink import Job
     from pipelines.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.live
@@ -165,4 +170,56 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
     finally:
         job = rest.active_job(settings.flink.job_name)
         if job is not None:
+            rest.cancel(job.job_id)
+
+
+@contextlib.contextmanager
+def deploying(settings: Settings, rules: str, *, since: str) -> Iterator[subprocess.Popen[str]]:
+    """`fraudlake job deploy`, from when it says a sentence that begins so."""
+    command = [sys.executable, "-m", "fraudlake.cli", "job", "deploy", "--ruleset", rules]
+    environ = {**os.environ, **settings.to_env()}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stderr is not None
+            said = next((line for line in child.stderr if line.startswith(since)), None)
+            assert said is not None, "it did not come so far"
+            yield child
+        finally:
+            child.kill()
+
+
+def test_deployment_that_ends_in_the_gap_leaves_no_stream_down(
+    settings: Settings, tmp_path: Path
+) -> None:
+    rest = FlinkRest(settings.flink.rest_url)
+
+    def active() -> list[Job]:
+        return [job for job in rest.jobs(settings.flink.job_name) if job.is_active]
+
+    try:
+        rules = write(tmp_path, ONE)
+        first = deploy_job(settings, ruleset=rules, say=print)
+        write(tmp_path, TWO)
+
+        # As Dagster ends a run that is cancelled: the deployment itself takes it back.
+        for since in ("stopping the old job", "starting the new one"):
+            with deploying(settings, rules, since=since) as child:
+                child.terminate()
+                _, said = child.communicate(timeout=120)
+            assert "The old one runs again, from its savepoint" in " ".join(said.split())
+            assert child.returncode != 0
+            [back] = active()
+            assert rest.parameters(back.job_id)["ruleset"] == first.ruleset
+            assert rest.checkpoints(back.job_id).restored == 1
+
+        # Killed, it cannot: the keeper does.
+        with deploying(settings, rules, since="starting the new one") as child:
+            child.kill()
+        restored = restore_if_lost(settings)
+        assert restored is not None
+        assert (restored.ruleset, restored.state) == (first.ruleset, "RUNNING")
+        assert (restored.savepoint or "").rpartition("/")[2].startswith("savepoint-")
+        assert [job.job_id for job in active()] == [restored.job_id]
+    finally:
+        for job in active():
             rest.cancel(job.job_id)

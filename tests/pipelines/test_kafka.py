@@ -6,7 +6,13 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from pipelines.errors import TerminalError, TransientError
-from pipelines.kafka import connect_producer, explain, list_partitions, read_offsets
+from pipelines.kafka import (
+    connect_producer,
+    explain,
+    list_partitions,
+    read_offsets,
+    read_transaction_limit_s,
+)
 from pipelines.settings import KafkaSettings
 
 
@@ -50,6 +56,9 @@ def test_no_broker_is_a_sentence_that_says_what_to_do() -> None:
         list_partitions(nobody, seconds=0.2)
     with pytest.raises(TransientError):
         read_offsets(nobody, "transactions", seconds=0.2)
+    # A deployment asks this with the old job stopped: what is no sentence was not taken back.
+    with pytest.raises(TransientError, match=r"no Kafka broker answers at 127\.0\.0\.1:1"):
+        read_transaction_limit_s(nobody, seconds=0.2)
 
 
 def test_producers_are_idempotent() -> None:
