@@ -18,10 +18,11 @@ from pipelines.errors import TerminalError, TransientError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import name_index
 from sinks.alerts.search import read_alert
+from sinks.alerts.stored import list_notes
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
-    from sinks.alerts.stored import Case, Note, StoredAlert
+    from sinks.alerts.stored import Case, StoredAlert
 
 TRIES = 10
 """A revision of the sink comes once in seconds; ten edits lost in a row are no accident."""
@@ -82,7 +83,8 @@ def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> Stored
 
     def change(alert: StoredAlert) -> dict[str, object]:
         now = write_now()
-        notes = [write_note(note) for note in alert.case.notes]
+        # As they are stored: another tool's may have members that we do not know.
+        notes = list_notes(alert.document["case"])
         return {"notes": [*notes, {"at": now, "by": by, "text": text}], **_signed(by, now)}
 
     return edit_case(settings, alert_id, change)
@@ -164,11 +166,6 @@ def refuse_card_numbers(what: str, text: str) -> None:
 def is_of_another(case: Case, by: str) -> bool:
     """Whether somebody else than ``by`` has the case."""
     return case.assignee not in {None, by}
-
-
-def write_note(note: Note) -> dict[str, object]:
-    """As the document has it."""
-    return {"at": write_time(note.at), "by": note.by, "text": note.text}
 
 
 def write_now() -> str:

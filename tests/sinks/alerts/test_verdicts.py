@@ -46,6 +46,7 @@ def test_first_verdict_closes_the_case_and_sends_every_payment() -> None:
     assert expected.items() <= {k: v for k, v in fields.items() if k != "label"}.items()
     assert (fields["label"]["state"], fields["label"]["transactions"]) == ("pending", [])
     assert fields["label"]["sending"] == ["tx-0", "tx-1"]
+    assert fields["label"]["hits"] == 2
 
 
 def test_same_verdict_sends_what_came_since_and_keeps_the_reason() -> None:
@@ -54,6 +55,7 @@ def test_same_verdict_sends_what_came_since_and_keeps_the_reason() -> None:
     assert fields["reason"] == "card lost"
     assert fields["label"]["transactions"] == ["tx-0", "tx-1"]
     assert fields["label"]["sending"] == ["tx-2"]
+    assert fields["label"]["hits"] == 3
 
 
 def test_same_verdict_sends_nothing_when_nothing_came() -> None:
@@ -82,7 +84,11 @@ def test_verdict_whose_labels_are_under_way_is_not_replaced(verdict: str) -> Non
 
 
 def test_payment_that_came_twice_is_labelled_once() -> None:
-    assert close({}, "tx-0", "tx-1", "tx-0")["label"]["sending"] == ["tx-0", "tx-1"]
+    label = close({}, "tx-0", "tx-1", "tx-0")["label"]
+
+    assert label["sending"] == ["tx-0", "tx-1"]
+    # As the alert counts: no third payment has come since.
+    assert label["hits"] == 3
 
 
 def test_verdict_ahead_of_the_lakehouse_is_not_given() -> None:
