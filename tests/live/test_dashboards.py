@@ -37,6 +37,7 @@ from sinks.dashboards.alerting import alerting_rules
 from sinks.dashboards.catalog import DASHBOARDS
 from sinks.dashboards.panel_search import chart_search, documents_search, read_rows
 from sinks.dashboards.panels import Chart, Documents
+from sinks.dashboards.queue import AGE, OPEN, QUEUE
 from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def test_every_panel_shows_what_the_lakehouse_knows(
         assert sorted(seen) == sorted([*COUNTS, *LISTS])
         assert_controls_offer_values(client, settings)
         assert_rules_call_when_they_should(client, settings, lake, documents)
-    assert_terminal_shows_the_same(settings, len(documents))
+        assert_terminal_shows_the_same(settings, len(documents))
+        assert_what_waits_for_long_is_in_the_queue(client, settings)
 
 
 def send_transactions(settings: Settings) -> None:
@@ -357,6 +359,32 @@ def assert_rules_call_when_they_should(
         query: Any = freeze(rule.count_query(), last + timedelta(minutes=minutes, seconds=1))
         found = client.count(index=settings.elasticsearch.index, query=query)["count"]
         assert (found, rule.calls(found)) == (expected, calls), (name, limit, minutes)
+
+
+def assert_what_waits_for_long_is_in_the_queue(client: Elasticsearch, settings: Settings) -> None:
+    """An alert of 45 days ago that is still open; its month is never deleted for its sake."""
+    index = settings.elasticsearch.index
+
+    def waiting() -> tuple[float, float]:
+        """Open alerts, and those of them that are older than 30 days."""
+        rows = {
+            chart.id: read_rows(
+                chart, client.search(index=index, **chart_search(chart, QUEUE)).body
+            )
+            for chart in (OPEN, AGE)
+        }
+        ages = [row.values[0] or 0 for row in rows["age"] if "over 30 days" in row.keys]
+        return rows["open"][0].values[0] or 0, sum(ages)
+
+    before, old = waiting()
+    assert old == 0
+    hit = client.search(index=index, size=1, query={"term": {"case.status": "open"}})
+    [found] = hit["hits"]["hits"]
+    opened = datetime.now(UTC) - timedelta(days=45)
+    document = {**found["_source"], "@timestamp": opened.isoformat(timespec="milliseconds")}
+    client.index(index=found["_index"], id="of-old", document=document, refresh=True)
+
+    assert waiting() == (before + 1, 1)
 
 
 def assert_terminal_shows_the_same(settings: Settings, alerts: int) -> None:
