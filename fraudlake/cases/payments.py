@@ -29,14 +29,17 @@ WHERE card_id = $card AND alert_id = $alert AND event_time BETWEEN $start AND $e
 ORDER BY event_time, transaction_id
 """
 _AROUND = """
-SELECT * FROM (
+WITH around AS (
     SELECT event_time, base_amount, base_currency, merchant_id, merchant_category, channel,
-        country, band, rules_fired, coalesce(alert_id = $alert, false), transaction_id
+        country, band, rules_fired, coalesce(alert_id = $alert, false) AS is_of_alert,
+        transaction_id, count(*) OVER () AS payments,
+        row_number() OVER (ORDER BY event_time DESC, source_partition, source_offset DESC) AS place
     FROM decisions
     WHERE card_id = $card AND event_time BETWEEN $start AND $end AND NOT is_duplicate
-    ORDER BY event_time DESC, source_partition, source_offset DESC
-    LIMIT $most
-) ORDER BY event_time
+)
+SELECT * FROM around
+WHERE place <= $most OR (is_of_alert AND transaction_id = $opening)
+ORDER BY place DESC
 """
 
 
@@ -55,6 +58,16 @@ class CardPayment:
     rules: tuple[str, ...]
     is_of_alert: bool
     transaction_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What the card did around an alert, the earliest first."""
+
+    payments: tuple[CardPayment, ...]
+    """The newest ones, and the one that opened the alert, however old."""
+    total: int
+    """How many there are in that time."""
 
 
 def read_flagged(settings: Settings, alert: StoredAlert) -> list[Payment]:
@@ -80,19 +93,20 @@ def read_flagged(settings: Settings, alert: StoredAlert) -> list[Payment]:
     ]
 
 
-def read_timeline(settings: Settings, alert: StoredAlert) -> list[CardPayment]:
-    """What the card did from two days before the alert to an hour after it, the newest forty."""
+def read_timeline(settings: Settings, alert: StoredAlert) -> Timeline:
+    """What the card did from two days before the alert to an hour after it."""
     rows = _ask(
         settings,
         _AROUND,
-        limit=MOST_SHOWN,
+        limit=MOST_LABELLED,
         card=alert.card_id,
         alert=alert.alert_id,
         start=alert.opened_at - BEFORE,
         end=alert.updated_at + AFTER,
+        opening=alert.opening.transaction_id,
         most=MOST_SHOWN,
     )
-    return [
+    payments = tuple(
         CardPayment(
             at=row[0],
             amount=float(row[1]),
@@ -107,7 +121,8 @@ def read_timeline(settings: Settings, alert: StoredAlert) -> list[CardPayment]:
             transaction_id=row[10],
         )
         for row in rows
-    ]
+    )
+    return Timeline(payments=payments, total=int(rows[0][11]) if rows else 0)
 
 
 def _ask(settings: Settings, sql: str, *, limit: int, **values: Any) -> Sequence[Sequence[Any]]:

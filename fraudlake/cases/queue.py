@@ -45,6 +45,8 @@ def render_queue(found: Sequence[StoredAlert]) -> RenderableType:
         why = Text("\n".join(rule.because for rule in alert.rules))
         if state := describe_case(alert.case):
             why.append(f"\n{state}", style="cyan")
+        if alert.grown_by > 0:
+            why.append(f"\n{count(alert.grown_by, 'payment')} since the verdict", style="bold red")
         table.add_row(what, risk, why)
     return table
 

@@ -20,24 +20,24 @@ from fraudlake.cases.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from rich.console import RenderableType
 
-    from fraudlake.cases.payments import CardPayment
-    from sinks.alerts.stored import StoredAlert
+    from fraudlake.cases.payments import Timeline
+    from sinks.alerts.stored import Note, StoredAlert
     from sinks.alerts.travel import Place, Travel
 
 
-def render_sheet(alert: StoredAlert, timeline: Sequence[CardPayment] | str) -> list[RenderableType]:
+def render_sheet(alert: StoredAlert, timeline: Timeline | str) -> list[RenderableType]:
     """The parts from top to bottom; ``timeline`` is a sentence where there is none."""
     parts = [_head(alert), _rules(alert)]
     if alert.travel is not None:
         parts.append(_journey(alert.travel))
     parts += [
         Text(timeline, style="dim") if isinstance(timeline, str) else _timeline(timeline),
-        _pairs("latest payment", _written(alert.latest)),
-        _pairs("features at that moment", _features(alert.features)),
+        _pairs("latest payment", _written(alert.latest).items()),
+        _pairs("features at that moment", _features(alert.features).items()),
     ]
     if alert.case.notes:
         parts.append(_notes(alert))
@@ -64,10 +64,11 @@ def _case(alert: StoredAlert) -> str:
     said = f"{case.status.replace('_', ' ')}, {state}"
     if case.reason is not None:
         said += f": {case.reason}"
-    labelled = 0 if case.label is None else len({*case.label.transactions, *case.label.sending})
-    since = alert.hits - labelled
-    if case.verdict is not None and since > 0:
-        said += f"\n     {count(since, 'payment')} since then: the same verdict again labels them"
+    if alert.grown_by > 0:
+        since = count(alert.grown_by, "payment")
+        said += f"\n     {since} since then: the same verdict again labels them"
+    elif case.verdict is not None and case.label is None:
+        said += "\n     no payment is labelled: the same verdict again labels them"
     return said
 
 
@@ -105,14 +106,19 @@ def _point(place: Place) -> str:
     return f"{abs(place.latitude):.2f}° {north} {abs(place.longitude):.2f}° {east}"
 
 
-def _timeline(payments: Sequence[CardPayment]) -> RenderableType:
+def _timeline(timeline: Timeline) -> RenderableType:
     """Payments of the alert are marked; the others show what is usual for the card."""
     table = _table()
+    if (left := timeline.total - len(timeline.payments)) > 0:
+        table.caption = (
+            f"the newest of {count(timeline.total, 'payment')}, and the one that opened the alert; "
+            f"{left:,} older ones are not shown"
+        )
     table.add_column("the card's payments", no_wrap=True)
     table.add_column("amount", justify="right", no_wrap=True)
     table.add_column("where", overflow="fold")
     table.add_column("fired", overflow="fold")
-    for one in payments:
+    for one in timeline.payments:
         style = band_style(one.band) if one.is_of_alert else "dim"
         mark = "●" if one.is_of_alert else "·"
         where = " ".join(
@@ -130,16 +136,20 @@ def _timeline(payments: Sequence[CardPayment]) -> RenderableType:
 
 
 def _notes(alert: StoredAlert) -> RenderableType:
-    return _pairs(
-        "notes", {f"{write_time(note.at)} {note.by}": note.text for note in alert.case.notes}
-    )
+    return _pairs("notes", [(_sign(note), note.text) for note in alert.case.notes])
 
 
-def _pairs(title: str, pairs: Mapping[str, str]) -> RenderableType:
+def _sign(note: Note) -> str:
+    """When and by whom; another tool may have left out either."""
+    at = "some time" if note.at is None else write_time(note.at)
+    return f"{at} {note.by or 'somebody'}"
+
+
+def _pairs(title: str, pairs: Iterable[tuple[str, str]]) -> RenderableType:
     table = _table()
     table.add_column(title)
     table.add_column("", overflow="fold")
-    for name, value in pairs.items():
+    for name, value in pairs:
         table.add_row(Text(name), Text(value))
     return table
 

@@ -12,13 +12,11 @@ from fraudlake.commands.alerts_case import add_case_verbs
 from fraudlake.commands.alerts_index import add_index_verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import RenderableType
 
-    from fraudlake.cases.payments import CardPayment
+    from fraudlake.cases.payments import Timeline
     from pipelines.settings import Settings
-    from sinks.alerts.search import Wanted
+    from sinks.alerts.search import Listed, Wanted
     from sinks.alerts.stored import StoredAlert
 
 _app = typer.Typer(
@@ -61,9 +59,14 @@ def list_(
     rule: Annotated[str | None, typer.Option(help="Only where this rule fired.")] = None,
     assignee: Annotated[str | None, typer.Option(help="Only what this person has.")] = None,
     card: Annotated[str | None, typer.Option(help="Only alerts of this card.")] = None,
+    grown: Annotated[
+        bool, typer.Option("--grown", help="Only closed ones with payments since the verdict.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the newest alerts, each with the sentences that explain it.
+
+    A document that cannot be read is named, and the exit code is 1 then; the others are listed.
 
     Example: [bold]fraudlake alerts list --status open --band block[/bold], then
     [bold]fraudlake alerts show ID[/bold] for one of them, whole.
@@ -77,18 +80,23 @@ def list_(
         rule=rule,
         assignee=assignee,
         card_id=card,
+        grown=grown,
     )
     settings = Settings.from_env()
     found = list_alerts(settings, wanted, limit=limit)
     closed = explain_closed(settings)
     if closed is not None:
         typer.echo(closed, err=True)
+    for one in found.unreadable:
+        typer.echo(str(one.error), err=True)
     if as_json:
-        typer.echo(json.dumps([one.document for one in found], ensure_ascii=False))
-        return
-    from fraudlake.cases.queue import render_queue
-
-    _print(render_queue(found) if found else _explain_nothing(wanted))
+        typer.echo(json.dumps([one.document for one in found.alerts], ensure_ascii=False))
+    else:
+        _print(_render(found, wanted))
+    if (shown := len(found.alerts) + len(found.unreadable)) < found.total:
+        typer.echo(f"{shown:,} of {found.total:,}: `--limit` shows more", err=True)
+    if found.unreadable:
+        raise typer.Exit(1)
 
 
 @_app.command()
@@ -114,7 +122,7 @@ def show(
         _print(part)
 
 
-def _timeline(settings: Settings, alert: StoredAlert) -> Sequence[CardPayment] | str:
+def _timeline(settings: Settings, alert: StoredAlert) -> Timeline | str:
     """The card's payments; a sentence when the lakehouse cannot tell: the rest is still shown."""
     from fraudlake.cases.payments import read_timeline
     from pipelines.errors import SinkError, TransientError
@@ -123,7 +131,15 @@ def _timeline(settings: Settings, alert: StoredAlert) -> Sequence[CardPayment] |
         found = read_timeline(settings, alert)
     except (SinkError, TransientError) as error:
         return f"The card's payments are not shown: {error}"
-    return found or "The card's payments are not in the lakehouse yet."
+    return found if found.payments else "The card's payments are not in the lakehouse yet."
+
+
+def _render(found: Listed, wanted: Wanted) -> RenderableType:
+    from fraudlake.cases.queue import render_queue
+
+    if found.alerts:
+        return render_queue(found.alerts)
+    return "" if found.unreadable else _explain_nothing(wanted)
 
 
 def _explain_nothing(wanted: Wanted) -> str:

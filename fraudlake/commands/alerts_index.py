@@ -211,11 +211,13 @@ def _show_expiry(expiry: Expiry, *, keep: int, dry_run: bool) -> None:
         is_deleted = before.figures.name in expiry.deleted
         judged = before if is_deleted else now.get(before.figures.name, before)
         figures = judged.figures
+        counts = (figures.documents, figures.not_closed, figures.labels_pending)
+        alerts, not_closed, pending = ("?" if figures.is_closed else f"{n:,}" for n in counts)
         shown.add_row(
             f"{figures.month:%Y-%m}",
-            f"{figures.documents:,}{' → [bold]0[/bold]' if is_deleted else ''}",
-            f"{figures.not_closed:,}",
-            f"{figures.labels_pending:,}",
+            f"{alerts}{' → [bold]0[/bold]' if is_deleted else ''}",
+            not_closed,
+            pending,
             "deleted" if is_deleted else _say_fate(judged, keep=keep),
         )
     Console(highlight=False).print(shown)
@@ -229,6 +231,7 @@ def _say_fate(judged: Judged, *, keep: int) -> str:
         "newest": "kept: the newest",
         "unfinished": f"kept: {judged.figures.unfinished:,} unfinished",
         "rebuilding": "kept: see `alerts diff`",
+        "closed": "kept: closed by `_close`",
         "expired": "can be deleted",
     }[judged.fate.value]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     description=(
         "Months of alerts that are older than elasticsearch.keep_months are deleted.\n\n"
         "A month stays whole while one of its cases is not closed, or a verdict's labels are not "
-        "sent; so does the newest one.\n\n"
+        "sent; so does the newest one, and one that somebody has closed.\n\n"
         "When it is red: the run's log ends with the reason; nothing that must stay is lost."
     ),
     metadata={
@@ -65,12 +65,18 @@ def _list(months: "Sequence[Judged]", *, deleted: Collection[str]) -> str:
     if not months:
         return "there are no alerts yet"
     rows = [
-        f"| {one.figures.month:%Y-%m} | {one.figures.documents:,} | {one.figures.unfinished:,} "
+        f"| {one.figures.month:%Y-%m} | {_counts(one)} "
         f"| {'deleted' if one.figures.name in deleted else one.fate.value} |"
         for one in months
     ]
     head = ["| month | alerts | unfinished | |", "| --- | ---: | ---: | --- |"]
     return "\n".join([*head, *rows])
+
+
+def _counts(month: "Judged") -> str:
+    """Alerts, and unfinished ones; of a closed month nobody knows."""
+    figures = month.figures
+    return "? | ?" if figures.is_closed else f"{figures.documents:,} | {figures.unfinished:,}"
 
 
 retention_daily = dg.ScheduleDefinition(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import SinkError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.differences import Difference, find_differences
-from sinks.alerts.indices import Inventory, MonthIndex, allow_writes, read_inventory
+from sinks.alerts.indices import Inventory, MonthIndex, allow_writes, read_inventory, say_closed
 from sinks.alerts.mapping import pick_fields, pick_settings
 from sinks.alerts.rebuild import Rebuilt, Step, discard_copies, rebuild_month
 from sinks.alerts.template import build_template, put_template, read_stored, refuse_newer
@@ -72,7 +72,9 @@ def apply_index(
         applied.done = [one for one in found if one.remedy == "in place"]
         applied.left = [one for one in found if one.remedy != "in place"]
         if reindex:
-            names |= {one.index for one in applied.left if one.remedy == "new index"}
+            # Nobody can read a month that is closed: it is among what is left, by hand.
+            closed = {month.name for month in before.months if month.is_closed}
+            names |= {one.index for one in applied.left if one.remedy == "new index"} - closed
         if names:
             applied.rebuilt = _rebuild(
                 client, alias, before, names, on_step=on_step, confirm=confirm
@@ -84,6 +86,9 @@ def apply_index(
 def _find_month(inventory: Inventory, alias: str, month: str) -> MonthIndex:
     for one in inventory.months:
         if one.plain_name == f"{alias}-{month}":
+            if one.is_closed:
+                msg = f"{say_closed([one.name])}; then it can be built anew"
+                raise SinkError(msg)
             return one
     known = ", ".join(one.plain_name.removeprefix(f"{alias}-") for one in inventory.months)
     msg = f"there is no month {month} behind {alias}; there are: {known or 'none'}"

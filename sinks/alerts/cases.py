@@ -1,25 +1,30 @@
 """What investigators do with a case: take it, write a note, give a verdict.
 
 Each edit names the state of the document that it was made for. If the sink, or somebody else, was
-faster, the case is read again and the edit judged again: nobody's work is overwritten unseen.
+faster, the case is read again and the edit judged again: nobody's work is overwritten unseen. If
+no answer comes, the edit may be there or not: the case is read before anything is sent again.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from elasticsearch import ConflictError, NotFoundError
+from elasticsearch import ApiError, ConflictError, Elasticsearch, NotFoundError, TransportError
 
 from pipelines.card_numbers import find_card_numbers
 from pipelines.errors import TerminalError, TransientError
-from sinks.alerts.client import connect, translate_errors
+from sinks.alerts.client import connect, explain
 from sinks.alerts.document import name_index
 from sinks.alerts.search import read_alert
+from sinks.alerts.stored import list_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from pipelines.settings import Settings
     from sinks.alerts.stored import Case, Note, StoredAlert
 
@@ -29,6 +34,10 @@ LONGEST_NOTE = 10_000
 LONGEST_NAME = 256
 SHORTEST_ID = 6
 """Fewer characters of an id may mean another alert tomorrow."""
+REPEATED_WITHIN = timedelta(minutes=10)
+"""The same words of the same person again, so soon, are the same note, sent once more."""
+_UNSURE = frozenset({502, 503, 504})
+"""Statuses by which somebody says that no answer came: as good as none."""
 _CHANGED = (ConflictError, NotFoundError)
 """Not found: the document is gone, or not where it was."""
 
@@ -72,7 +81,11 @@ def assign(
 
 
 def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> StoredAlert:
-    """Write down ``text`` under the notes of the case, also when it is closed."""
+    """Write down ``text`` under the notes of the case, also when it is closed.
+
+    The same words of the same person within ``REPEATED_WITHIN`` change nothing: whoever was told
+    that there was no answer, and tries again, writes one note.
+    """
     _check_name(by)
     if not text.strip() or len(text) > LONGEST_NOTE:
         msg = f"a note has 1 to {LONGEST_NOTE:,} characters, this one has {len(text.strip()):,}"
@@ -82,7 +95,10 @@ def add_note(settings: Settings, alert_id: str, *, text: str, by: str) -> Stored
 
     def change(alert: StoredAlert) -> dict[str, object]:
         now = write_now()
-        notes = [write_note(note) for note in alert.case.notes]
+        # As they are stored: another tool's may have members that we do not know.
+        notes = list_notes(alert.document["case"])
+        if alert.case.notes and _is_repeated(alert.case.notes[-1], by=by, text=text):
+            return {}
         return {"notes": [*notes, {"at": now, "by": by, "text": text}], **_signed(by, now)}
 
     return edit_case(settings, alert_id, change)
@@ -100,24 +116,27 @@ def find_case(settings: Settings, alert_id: str) -> StoredAlert:
 
 
 def edit_case(settings: Settings, alert_id: str, change: Change) -> StoredAlert:
-    """Put the fields of ``change`` into the case; the alert as it is afterwards."""
+    """Put the fields of ``change`` into the case; the alert as it is afterwards.
+
+    TransientError when Elasticsearch is away. If it gives no answer, once, what was sent is looked
+    for, and sent again only for the state that it was made for: so it is there once.
+    """
+    unanswered: dict[str, object] | None = None
     with connect(settings.elasticsearch) as client:
         for _ in range(TRIES):
             seen = find_case(settings, alert_id)
+            if unanswered is not None and _holds(seen.document["case"], unanswered):
+                return seen
             fields = change(seen)
             try:
-                with translate_errors(settings.elasticsearch, passing=_CHANGED):
-                    client.update(
-                        # As the sink names it: the index itself may be another one by now, and
-                        # Elasticsearch makes up an index that is gone.
-                        index=name_index(settings.elasticsearch.index, seen.opened_at),
-                        id=seen.alert_id,
-                        doc={"case": fields},
-                        if_seq_no=seen.version.seq_no,
-                        if_primary_term=seen.version.primary_term,
-                        refresh=True,
-                    )
+                _write(client, settings, seen, fields)
             except _CHANGED:
+                continue
+            except (ApiError, TransportError) as error:
+                is_unsure = isinstance(error, TransportError) or error.status_code in _UNSURE
+                if not is_unsure or unanswered is not None:
+                    raise explain(error, settings.elasticsearch) from error
+                unanswered = fields
                 continue
             return read_alert(settings, seen.alert_id)
     msg = f"alert {alert_id} was changed by others {TRIES} times in a row: try again"
@@ -166,11 +185,6 @@ def is_of_another(case: Case, by: str) -> bool:
     return case.assignee not in {None, by}
 
 
-def write_note(note: Note) -> dict[str, object]:
-    """As the document has it."""
-    return {"at": write_time(note.at), "by": note.by, "text": note.text}
-
-
 def write_now() -> str:
     """This moment, as documents have it."""
     return write_time(datetime.now(UTC))
@@ -179,6 +193,37 @@ def write_now() -> str:
 def write_time(moment: datetime) -> str:
     """RFC 3339 with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _write(
+    client: Elasticsearch, settings: Settings, seen: StoredAlert, fields: dict[str, object]
+) -> None:
+    client.update(
+        # As the sink names it: the index itself may be another one by now, and Elasticsearch makes
+        # up an index that is gone.
+        index=name_index(settings.elasticsearch.index, seen.opened_at),
+        id=seen.alert_id,
+        doc={"case": fields},
+        if_seq_no=seen.version.seq_no,
+        if_primary_term=seen.version.primary_term,
+        refresh=True,
+    )
+
+
+def _holds(case: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
+    """Whether the case has what was sent; what others wrote into it since is no matter."""
+    if "notes" in fields:
+        sent: list[Mapping[str, Any]] = fields["notes"]
+        return list_notes(case)[: len(sent)] == sent
+    return all(
+        _holds(case.get(name) or {}, value) if isinstance(value, dict) else case.get(name) == value
+        for name, value in fields.items()
+    )
+
+
+def _is_repeated(last: Note, *, by: str, text: str) -> bool:
+    is_same = (last.by, last.text) == (by, text)
+    return is_same and last.at is not None and datetime.now(UTC) - last.at < REPEATED_WITHIN
 
 
 def _signed(by: str, now: str) -> dict[str, object]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sinks.alerts.alert import Alert
     from sinks.alerts.travel import Travel
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FIRST_YEAR, LAST_YEAR = 1900, 2999
 """The index template covers the months of these years; a clock outside them is broken."""
 

@@ -7,9 +7,10 @@ The lock is a document in Elasticsearch, in an index beside those it is for:
 3. at the end its holder removes it.
 
 Who finds it there watches it for a while. If it changes, its holder is alive, and who came second
-is refused. If it does not, its holder was killed or is cut off, and the lock is taken over. Each
-write names the state that was seen before it, so of two who take it over one is refused, and a
-holder that comes back finds out at its next write. No two clocks are compared.
+is refused. If it goes, its holder has ended, and it is created anew. If it does neither, its holder
+was killed or is cut off, and the lock is taken over. Each write names the state that was seen
+before it, so of two who take it over one is refused, and a holder that comes back finds out at its
+next write. No two clocks are compared.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -132,22 +133,41 @@ def _make_index(client: Elasticsearch, name: str) -> None:
 
 
 def _take(client: Elasticsearch, name: str, me: Holder, say: Callable[[str], None]) -> _State:
-    # 1. create
-    try:
-        return _write(client, name, me, op_type="create")
-    except ConflictError:
-        pass
-    seen, other = _read(client, name)
+    while True:
+        # 1. create
+        try:
+            return _write(client, name, me, op_type="create")
+        except ConflictError:
+            found = _read(client, name)
+        if found is not None and (taken := _outwait(client, name, me, found, say)) is not None:
+            return taken
+
+
+def _outwait(
+    client: Elasticsearch,
+    name: str,
+    me: Holder,
+    found: tuple[_State, Holder],
+    say: Callable[[str], None],
+) -> _State | None:
+    """Take the lock over from who does not move; None when it has gone meanwhile."""
+    seen, other = found
     say(f"{other.describe()} holds the lock: is it alive? That takes {LEASE_SECONDS:.0f} s at most")
     deadline = time.monotonic() + LEASE_SECONDS
     while time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-        if _read(client, name)[0] != seen:
-            raise _refuse(other)
+        now = _read(client, name)
+        if now is None:
+            return None
+        if now[0] != seen:
+            raise _refuse(now[1])
     try:
         taken = _write(client, name, me, if_seq_no=seen.seq_no, if_primary_term=seen.primary_term)
     except ConflictError as error:
-        raise _refuse(_read(client, name)[1]) from error
+        now = _read(client, name)
+        if now is None:
+            return None
+        raise _refuse(now[1]) from error
     say(f"{other.describe()} has not been heard of for {LEASE_SECONDS:.0f} s: taken over from it")
     _LOG.warning("event=lock_taken_over index=%s host=%s pid=%d", name, other.host, other.pid)
     return taken
@@ -165,14 +185,16 @@ def _write(client: Elasticsearch, name: str, me: Holder, **conditions: Any) -> _
     return _State(int(written["_seq_no"]), int(written["_primary_term"]))
 
 
-def _read(client: Elasticsearch, name: str) -> tuple[_State, Holder]:
+def _read(client: Elasticsearch, name: str) -> tuple[_State, Holder] | None:
+    """The lock as it is; None when nobody holds it."""
     try:
         found = client.get(index=name, id=_ID)
-    except NotFoundError as error:
-        msg = "another change of the alert indices ended at this moment: try again"
-        raise TransientError(msg) from error
+    except NotFoundError:
+        return None
     source: Mapping[str, Any] = found["_source"]
-    return _State(int(found["_seq_no"]), int(found["_primary_term"])), Holder(**source)
+    # What a later release adds says nothing to this one.
+    holder = Holder(**{field.name: source[field.name] for field in fields(Holder)})
+    return _State(int(found["_seq_no"]), int(found["_primary_term"])), holder
 
 
 class _Lease:
@@ -207,7 +229,11 @@ class _Lease:
             try:
                 self._state = self._write()
             except ConflictError:
-                state, other = _read(self._client, self._name)
+                found = _read(self._client, self._name)
+                if found is None:
+                    msg = "the lock of the alert indices was taken over and given up: try again"
+                    raise TransientError(msg) from None
+                state, other = found
                 if other.token != self._me.token:
                     raise _refuse(other) from None
                 # An earlier write of ours, whose answer was lost.

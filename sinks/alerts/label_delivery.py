@@ -3,7 +3,8 @@
 The producer's transactional id is the alert's. So when a producer of it has been initialised,
 what an earlier one sent is either there or aborted, and cannot come any more: it is enough to
 look whether the case still waits for these labels, and whether the verdict's id stands in the
-topic already.
+topic already. Each label bears the verdict's time, not that of whoever sends it: so it is searched
+for from there, whatever the clocks of two senders say.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 HEADER = "verdict_id"
 PATIENCE_SECONDS = 30.0
 CLOCK_SLACK_MS = 60_000
-"""So much may the clock of whoever sent it first have been behind the verdict's."""
+"""So much may a broker that stamps records itself be behind the verdict's clock."""
 
 
 def deliver(
@@ -63,6 +64,7 @@ def deliver(
                 key=label.card_id.encode(),
                 value=encode_label(label),
                 headers=[(HEADER, label_id.encode())],
+                timestamp=label.label_time_ms,
             )
         producer.commit_transaction(PATIENCE_SECONDS)
     except (KafkaException, BufferError, TimeoutError) as error:

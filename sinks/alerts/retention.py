@@ -24,6 +24,7 @@ from sinks.alerts.indices import (
     block_writes,
     count_documents,
     read_inventory,
+    say_closed,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Fate(StrEnum):
     """Old enough, but a case is not closed, or the labels of a verdict are not sent."""
     REBUILDING = "rebuilding"
     """Old enough, but there is an unfinished copy of it."""
+    CLOSED = "closed"
+    """Somebody has closed it (``_close``): nobody can say what is in it."""
     EXPIRED = "expired"
 
 
@@ -66,12 +69,14 @@ class MonthFigures:
     month: date
     """Its first day."""
     documents: int
+    """This and what follows is 0 where ``is_closed``: nothing was counted."""
     not_closed: int
     labels_pending: int
     unfinished: int
     """One of the two, or both."""
     is_copied: bool = False
     is_writable: bool = True
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +156,8 @@ def expire_months(
         before = plan_retention(_read_figures(client, alias), today=today, keep_months=keep_months)
         for one in before:
             old = one.figures
+            if one.fate is Fate.CLOSED:
+                say(f"{old.plain_name} stays, unjudged: {say_closed([old.name])}")
             if one.fate is Fate.UNFINISHED and not old.is_writable:
                 confirm()
                 allow_writes(client, old.name)  # a run was ended before it opened it again
@@ -170,6 +177,8 @@ def expire_months(
 
 
 def _judge(figures: MonthFigures, *, newest: date | None, today: date, keep_months: int) -> Fate:
+    if figures.is_closed:
+        return Fate.CLOSED
     if figures.month == newest:
         return Fate.NEWEST
     if _count_months(today) - _count_months(figures.month) <= keep_months:
@@ -213,7 +222,7 @@ def _read_figures(client: Elasticsearch, alias: str) -> list[MonthFigures]:
 
 def _read_month(client: Elasticsearch, month: MonthIndex, *, is_copied: bool) -> MonthFigures:
     def count(query: dict[str, Any] | None = None) -> int:
-        return count_documents(client, month.name, query)
+        return 0 if month.is_closed else count_documents(client, month.name, query)
 
     return MonthFigures(
         name=month.name,
@@ -225,4 +234,5 @@ def _read_month(client: Elasticsearch, month: MonthIndex, *, is_copied: bool) ->
         unfinished=count(_UNFINISHED),
         is_copied=is_copied,
         is_writable=month.is_writable,
+        is_closed=month.is_closed,
     )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from elasticsearch import ApiError, AuthorizationException, Elasticsearch, TransportError
 
-from pipelines.errors import TerminalError
+from pipelines.errors import SinkError, TerminalError
 from sinks.alerts.client import connect, translate_errors
 from sinks.alerts.document import Origin
+from sinks.alerts.growth import grown_query
 from sinks.alerts.indices import read_closed, say_closed
 from sinks.alerts.stored import StoredAlert, read_hit
 
@@ -41,6 +42,8 @@ class Wanted:
     assignee: str | None = None
     card_id: str | None = None
     label_state: str | None = None
+    grown: bool = False
+    """Only closed ones with payments since their verdict."""
 
     def query(self) -> dict[str, Any]:
         """As Elasticsearch asks it."""
@@ -52,8 +55,32 @@ class Wanted:
             "fraud.card_id": self.card_id,
             "case.label.state": self.label_state,
         }
-        filters = [{"term": {name: value}} for name, value in terms.items() if value is not None]
+        filters: list[dict[str, Any]] = [
+            {"term": {name: value}} for name, value in terms.items() if value is not None
+        ]
+        if self.grown:
+            filters.append(grown_query())
         return {"bool": {"filter": filters}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A document that is none of ours, or no longer."""
+
+    alert_id: str
+    error: SinkError
+    """Names it, and says what helps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What a search for alerts has found."""
+
+    alerts: list[StoredAlert]
+    unreadable: list[Unreadable] = field(default_factory=list)
+    """These hold up nobody: the others are found all the same."""
+    total: int
+    """How many there are, those beyond the limit included."""
 
 
 def read_index_count(settings: Settings) -> int:
@@ -139,9 +166,17 @@ def explain_closed(settings: Settings) -> str | None:
     return say_closed([one.name for one in closed]) if closed else None
 
 
-def list_alerts(settings: Settings, wanted: Wanted, *, limit: int) -> list[StoredAlert]:
+def list_alerts(settings: Settings, wanted: Wanted, *, limit: int) -> Listed:
     """The alerts that are wanted, those opened last first."""
-    return _search(settings, wanted.query(), limit=limit)
+    answer = _search(settings, wanted.query(), limit=limit)
+    alerts: list[StoredAlert] = []
+    unreadable: list[Unreadable] = []
+    for hit in answer["hits"]:
+        try:
+            alerts.append(read_hit(hit))
+        except SinkError as error:
+            unreadable.append(Unreadable(alert_id=str(hit["_id"]), error=error))
+    return Listed(alerts=alerts, unreadable=unreadable, total=int(answer["total"]["value"]))
 
 
 def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
@@ -153,16 +188,16 @@ def read_alert(settings: Settings, alert_id: str) -> StoredAlert:
         msg = "an empty id names no alert: see `fraudlake alerts list`"
         raise TerminalError(msg)
     refresh(settings)
-    found = _search(settings, {"prefix": {"event.id": alert_id.lower()}}, limit=2)
+    found = _search(settings, {"prefix": {"event.id": alert_id.lower()}}, limit=2)["hits"]
     if not found:
         msg = f"no alert {alert_id} in {settings.elasticsearch.index}: see `fraudlake alerts list`"
         closed = explain_closed(settings)
         raise TerminalError(msg if closed is None else f"{msg}. {closed}")
     if len(found) > 1:
-        ids = ", ".join(one.alert_id for one in found)
+        ids = ", ".join(str(hit["_id"]) for hit in found)
         msg = f"more than one alert begins with {alert_id} ({ids}, ...): give more of the id"
         raise TerminalError(msg)
-    return found[0]
+    return read_hit(found[0])
 
 
 def refresh(settings: Settings) -> None:
@@ -180,7 +215,8 @@ def refresh_index(client: Elasticsearch, index: str) -> None:
         client.indices.refresh(index=index, ignore_unavailable=True)
 
 
-def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> list[StoredAlert]:
+def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> Mapping[str, Any]:
+    """The hits as Elasticsearch answers them, and how many there are."""
     with connect(settings.elasticsearch) as client, translate_errors(settings.elasticsearch):
         answer = client.search(
             index=settings.elasticsearch.index,
@@ -191,7 +227,8 @@ def _search(settings: Settings, query: Mapping[str, Any], *, limit: int) -> list
                 {"event.id": {"order": "asc", "unmapped_type": "keyword"}},
             ],
             seq_no_primary_term=True,
+            track_total_hits=True,
             ignore_unavailable=True,
             allow_partial_search_results=False,
         )
-    return [read_hit(hit) for hit in answer["hits"]["hits"]]
+    return dict(answer["hits"])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pipelines.errors import SinkError
 from sinks.alerts.alert import FiredRule, OpeningDecision
+from sinks.alerts.document import SCHEMA_VERSION
 from sinks.alerts.travel import Place, Travel
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ VERDICTS = ("fraud", "genuine")
 class Note:
     """What somebody wrote down."""
 
-    at: datetime
-    by: str
+    at: datetime | None
+    by: str | None
+    """Both None where another tool left them out."""
     text: str
 
 
@@ -37,6 +39,8 @@ class VerdictLabel:
     transactions: tuple[str, ...]
     """Those of which the topic has this verdict."""
     sending: tuple[str, ...]
+    hits: int
+    """Flagged payments of the alert when the verdict was given, or given again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,18 +94,22 @@ class StoredAlert:
     case: Case
     document: Mapping[str, Any]
 
+    @property
+    def grown_by(self) -> int:
+        """Flagged payments since the verdict; 0 without a verdict, or when none are labelled."""
+        label = self.case.label
+        return 0 if self.case.verdict is None or label is None else max(0, self.hits - label.hits)
+
 
 def read_hit(hit: Mapping[str, Any]) -> StoredAlert:
-    """The alert of a search hit or a get; SinkError when the document is none of ours."""
+    """The alert of a search hit or a get; SinkError, which names it, when it cannot be read."""
     document = hit["_source"]
     try:
         return _read(hit, document)
     except (KeyError, TypeError, ValueError) as error:
-        written = document.get("sink", {}).get("schema_version")
         msg = (
-            f"document {hit['_id']} of {hit['_index']} (schema version {written}) cannot be read: "
-            f"{type(error).__name__} {error}. Another tool or an older release wrote it: let the "
-            "sink write it again, into another FRAUDLAKE_ELASTICSEARCH_INDEX"
+            f"document {hit['_id']} of {hit['_index']} cannot be read: {type(error).__name__} "
+            f"{error}. {_explain_unreadable(document)}"
         )
         raise SinkError(msg) from error
 
@@ -127,7 +135,7 @@ def _read(hit: Mapping[str, Any], document: Mapping[str, Any]) -> StoredAlert:
         hits=int(fraud["hits"]),
         sequence=int(fraud["sequence"]),
         ruleset=f"{rule['ruleset']}@{rule['version']}",
-        rules=tuple(FiredRule(**one) for one in fraud["rules"]),
+        rules=tuple(_read_rule(one) for one in fraud["rules"]),
         opening=OpeningDecision(
             decision_id=opening["decision_id"],
             transaction_id=opening["transaction_id"],
@@ -141,6 +149,37 @@ def _read(hit: Mapping[str, Any], document: Mapping[str, Any]) -> StoredAlert:
     )
 
 
+def _explain_unreadable(document: Mapping[str, Any]) -> str:
+    """Who may have written it, and what helps."""
+    sink = document.get("sink")
+    written = sink.get("schema_version") if isinstance(sink, dict) else None
+    if not isinstance(written, int):
+        return "It has no schema version: another tool wrote it; delete it, or put it right"
+    if written > SCHEMA_VERSION:
+        return (
+            f"It has schema version {written}, this release has {SCHEMA_VERSION}: a later release "
+            "wrote it; run that one"
+        )
+    if written < SCHEMA_VERSION:
+        return (
+            f"It has schema version {written}, this release has {SCHEMA_VERSION}: an older release "
+            "wrote it, or another tool has changed it; let the sink write it again, into another "
+            "FRAUDLAKE_ELASTICSEARCH_INDEX"
+        )
+    return f"It has schema version {written}, as this release: another tool has changed it"
+
+
+def _read_rule(rule: Mapping[str, Any]) -> FiredRule:
+    """What we know of a rule; members that a later release added are skipped."""
+    return FiredRule(
+        id=rule["id"],
+        weight=rule["weight"],
+        observed=rule.get("observed"),
+        limit=rule.get("limit"),
+        because=rule["because"],
+    )
+
+
 def read_case(case: Mapping[str, Any]) -> Case:
     """A case; fields that another tool left out are empty."""
     label = case.get("label")
@@ -149,7 +188,7 @@ def read_case(case: Mapping[str, Any]) -> Case:
         assignee=case.get("assignee"),
         verdict=case.get("verdict"),
         reason=case.get("reason"),
-        notes=tuple(_read_note(note) for note in case.get("notes") or ()),
+        notes=tuple(_read_note(note) for note in list_notes(case)),
         assigned_at=_time_or_none(case.get("assigned_at")),
         updated_at=_time_or_none(case.get("updated_at")),
         updated_by=case.get("updated_by"),
@@ -158,17 +197,28 @@ def read_case(case: Mapping[str, Any]) -> Case:
     )
 
 
+def list_notes(case: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The notes of a case as they are stored; for Elasticsearch, one alone is as good as a list."""
+    notes = case.get("notes") or []
+    return list(notes) if isinstance(notes, list) else [notes]
+
+
 def _read_note(note: Mapping[str, Any]) -> Note:
-    return Note(at=datetime.fromisoformat(note["at"]), by=note["by"], text=note["text"])
+    return Note(at=_time_or_none(note.get("at")), by=note.get("by"), text=note["text"])
 
 
 def _read_label(label: Mapping[str, Any]) -> VerdictLabel:
+    transactions = tuple(label.get("transactions") or ())
+    sending = tuple(label.get("sending") or ())
+    hits = label.get("hits")
     return VerdictLabel(
         id=label["id"],
         state=label["state"],
         at=datetime.fromisoformat(label["at"]),
-        transactions=tuple(label.get("transactions") or ()),
-        sending=tuple(label.get("sending") or ()),
+        transactions=transactions,
+        sending=sending,
+        # Releases before this field had it from the labels.
+        hits=len({*transactions, *sending}) if hits is None else int(hits),
     )
 
 

@@ -123,9 +123,10 @@ def finish_verdicts(
     One that cannot be finished holds up none of the others.
     """
     refresh(settings)
+    pending = list_alerts(settings, Wanted(label_state="pending"), limit=MOST_PENDING)
     finished: list[Given] = []
-    unfinished: list[Unfinished] = []
-    for alert in list_alerts(settings, Wanted(label_state="pending"), limit=MOST_PENDING):
+    unfinished = [Unfinished(alert_id=one.alert_id, error=one.error) for one in pending.unreadable]
+    for alert in pending.alerts:
         try:
             finished.append(_finish(settings, alert, payments_of))
         except FraudlakeError as error:
@@ -213,6 +214,8 @@ def _closed(
             "at": now,
             "transactions": list(labelled),
             "sending": sending,
+            # What is more than these, by and by, has come since.
+            "hits": len(payments),
         }
     return fields
 

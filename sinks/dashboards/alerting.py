@@ -1,4 +1,4 @@
-"""Three rules that call somebody: a blocked card nobody looks at, a spike, and silence.
+"""Four rules that call somebody: a card nobody looks at, or no longer, a spike, and silence.
 
 Each is an *Elasticsearch query* rule of Kibana (``.es-query``, the query in Elasticsearch's own
 terms): every minute it counts the alerts of its window and compares. Whom it calls is chosen in
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pipelines.settings.kibana_faults import CRITICAL_WINDOW_MINUTES
+from sinks.alerts.growth import grown_query
 from sinks.dashboards.data_views import BY_ARRIVAL
 
 if TYPE_CHECKING:
@@ -83,14 +84,23 @@ class AlertingRule:
 
 
 def alerting_rules(settings: KibanaSettings) -> tuple[AlertingRule, ...]:
-    """The three rules, with the limits of the settings."""
+    """The four rules, with the limits of the settings."""
     waited = {"range": {BY_ARRIVAL.time_field: {"lte": f"now-{settings.critical_minutes}m"}}}
-    is_open = [{"term": {"fraud.band": "block"}}, {"term": {"case.status": "open"}}]
+    is_blocked = {"term": {"fraud.band": "block"}}
+    is_open = {"term": {"case.status": "open"}}
     return (
         AlertingRule(
             name="critical-open",
             title=f"Fraud: blocked and open for more than {settings.critical_minutes} minutes",
-            query={"bool": {"filter": [*is_open, waited]}},
+            query={"bool": {"filter": [is_blocked, is_open, waited]}},
+            window_m=CRITICAL_WINDOW_MINUTES,
+            comparator=">",
+            limit=0,
+        ),
+        AlertingRule(
+            name="grown",
+            title="Fraud: blocked and closed, with payments since the verdict",
+            query={"bool": {"filter": [is_blocked, grown_query()]}},
             window_m=CRITICAL_WINDOW_MINUTES,
             comparator=">",
             limit=0,

@@ -14,6 +14,11 @@ COUNTS: dict[tuple[str, str], str] = {
         SELECT count(*) FILTER (status = 'in_progress'), count(*) FILTER (status = 'closed')
         FROM alerts""",
     ("queue", "at-stake"): "SELECT sum(money) FROM alerts WHERE status <> 'closed'",
+    ("queue", "grown"): """
+        SELECT
+            count(*) FILTER (hits > judged_hits),
+            count(*) FILTER (hits > judged_hits AND verdict = 'genuine')
+        FROM alerts""",
     ("queue", "age"): """
         SELECT
             band,
@@ -22,7 +27,7 @@ COUNTS: dict[tuple[str, str], str] = {
                 WHEN opened_at >= $moment - INTERVAL 1 HOUR THEN 'to 1 hour'
                 WHEN opened_at >= $moment - INTERVAL 4 HOUR THEN 'to 4 hours'
                 WHEN opened_at >= $moment - INTERVAL 24 HOUR THEN 'to 1 day'
-                ELSE 'over 1 day'
+                ELSE 'to 30 days'
             END AS age,
             count(*)
         FROM alerts WHERE status = 'open' GROUP BY ALL""",
@@ -93,6 +98,9 @@ LISTS: dict[tuple[str, str], str] = {
     ("queue", "alerts"): """
         SELECT score, epoch_ms(opened_at), alert_id FROM alerts WHERE status <> 'closed'
         ORDER BY score DESC, opened_at""",
+    ("queue", "grown-alerts"): """
+        SELECT epoch_ms(updated_at), alert_id FROM alerts WHERE hits > judged_hits
+        ORDER BY updated_at DESC""",
     ("card", "timeline"): "SELECT epoch_ms(opened_at), alert_id FROM alerts ORDER BY opened_at",
     ("card", "journeys"): """
         SELECT epoch_ms(opened_at), alert_id FROM alerts WHERE has_travelled

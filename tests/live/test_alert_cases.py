@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -17,10 +18,12 @@ from case_work import (
     said,
     say,
 )
+from typer.testing import CliRunner
 
+from fraudlake.cli import app
 from pipelines.errors import TerminalError
 from sinks.alerts import cases
-from sinks.alerts.search import read_alert
+from sinks.alerts.search import Wanted, list_alerts, read_alert
 from sinks.alerts.verdicts import give_verdict
 
 if TYPE_CHECKING:
@@ -101,6 +104,56 @@ def test_verdict_labels_each_payment_once_and_what_came_since(
     assert {(one.label, one.reason, one.card_id) for one in labels} == {
         ("fraud", "holder denies", "card-1")
     }
+
+
+def test_payments_after_the_verdict_are_found_until_they_are_labelled(
+    settings: Settings, alert: str
+) -> None:
+    """They join the closed alert, and once no list of what waits had it."""
+    grown = Wanted(grown=True)
+    say(settings, "genuine")
+    assert list_alerts(settings, grown, limit=9).total == 0
+
+    revise(settings, 2, payments=3)
+
+    [found] = list_alerts(settings, grown, limit=9).alerts
+    assert (found.alert_id, found.grown_by, found.case.verdict) == (alert, 1, "genuine")
+    listed = CliRunner().invoke(app, ["alerts", "list", "--grown"], env=settings.to_env())
+    assert "1 payment since the verdict" in listed.stdout
+
+    say(settings, "genuine")
+    assert list_alerts(settings, grown, limit=9).total == 0
+
+
+def test_document_of_another_hand_is_named_and_takes_the_queue_from_nobody(
+    settings: Settings, alert: str, index: Elasticsearch
+) -> None:
+    month = read_alert(settings, alert).version.index
+    odd = {"@timestamp": "2026-11-01T00:00:00Z", "event": {"id": "odd"}, "case": {"notes": "hi"}}
+    index.index(index=month, id="odd", document=odd, refresh=True)
+
+    listed = CliRunner().invoke(app, ["alerts", "list", "--json"], env=settings.to_env())
+
+    assert listed.exit_code == 1
+    assert [one["event"]["id"] for one in json.loads(listed.stdout)] == [alert]
+    assert listed.stderr.startswith(f"document odd of {month} cannot be read: ")
+    few = CliRunner().invoke(app, ["alerts", "list", "--limit", "1"], env=settings.to_env())
+    assert "1 of 2: `--limit` shows more" in few.stderr
+
+
+def test_note_is_added_to_one_that_another_tool_wrote(
+    settings: Settings, alert: str, index: Elasticsearch
+) -> None:
+    """A single note, unsigned and with a member of its own, stays as it is."""
+    theirs = {"text": "holder moved", "mood": "good"}
+    month = read_alert(settings, alert).version.index
+    index.update(index=month, id=alert, doc={"case": {"notes": theirs}}, refresh=True)
+
+    cases.add_note(settings, alert, text="called", by="ann")
+
+    notes = get(index, settings, 1)["_source"]["case"]["notes"]
+    assert notes[0] == theirs
+    assert (notes[1]["text"], notes[1]["by"], len(notes)) == ("called", "ann", 2)
 
 
 def test_payment_that_came_twice_is_labelled_once(settings: Settings, alert: str) -> None:

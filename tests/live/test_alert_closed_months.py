@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +26,7 @@ from pipelines.errors import SinkError
 from pipelines.kafka import connect_producer
 from sinks.alerts.apply import apply_index
 from sinks.alerts.differences import read_differences
+from sinks.alerts.retention import Fate, expire_months, read_retention
 from sinks.alerts.search import explain_closed
 
 if TYPE_CHECKING:
@@ -156,6 +157,40 @@ def test_closed_month_is_named_wherever_its_alerts_are_missing(
     assert stored(settings)["examples"] == [f"{alert_id(1)} missing"]
     index.indices.open(index=october)
     assert explain_closed(settings) is None
+
+
+def test_closed_month_stays_and_keeps_no_other_from_being_judged(
+    settings: Settings, index: Elasticsearch
+) -> None:
+    """It once stopped `expire`, and `apply --reindex`, for every month."""
+    days = ("2019-01-15", "2019-02-15", "2026-11-15")
+    send(settings, *(make_alert(n, 1, opened_at=f"{day}T12:00:00Z") for n, day in enumerate(days)))
+    with running(settings):
+        await_caught_up(settings)
+    prefix = settings.elasticsearch.index
+    january, february, november = (f"{prefix}-{day[:7].replace('-', '.')}" for day in days)
+    done = {"case": {"status": "closed"}}
+    index.update(index=february, id=alert_id(1), doc=done, refresh=True)
+    # Nothing of ours: the month would be built anew.
+    index.indices.put_mapping(index=january, properties={"theirs": {"type": "keyword"}})
+    index.indices.close(index=january)
+    said: list[str] = []
+    today = date(2026, 11, 27)
+
+    planned = read_retention(settings, today=today, keep_months=1)
+    expiry = expire_months(settings, today=today, keep_months=1, say=said.append)
+
+    assert [one.fate for one in planned] == [Fate.CLOSED, Fate.EXPIRED, Fate.NEWEST]
+    assert expiry.deleted == (february,)
+    assert said[0].startswith(f"{january} stays, unjudged: {january} is closed: its alerts are in")
+    applied = apply_index(settings, reindex=True, months=[MONTH])
+    assert [one.plain_name for one in applied.rebuilt] == [november]
+    assert {one.remedy: one.index for one in applied.left} == {
+        "by hand": january,
+        "new index": january,
+    }
+    with pytest.raises(SinkError, match=f"{january} is closed: .* then it can be built anew"):
+        apply_index(settings, reindex=True, months=["2019.01"])
 
 
 def caused_by(offset: int, alert: dict[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_sink_writes_with_its_own_user_once_the_admin_has_put_the_template_in_pl
 
     reader = as_user("fraudlake_reader")
     await_true(lambda: read_index_count(reader) == 20, "20 alerts for the reader")
-    cards = {one.card_id for one in list_alerts(reader, Wanted(band="block"), limit=100)}
+    cards = {one.card_id for one in list_alerts(reader, Wanted(band="block"), limit=100).alerts}
     assert cards == {f"card-{number}" for number in range(20)}
     log = (tmp_path / "sink.log").read_text()
     assert "event=started" in log
@@ -184,7 +184,7 @@ def test_each_role_does_its_work_on_a_month_that_was_built_anew(filled: Any) -> 
     noted = run_command(investigator, "alerts", "note", alert_id(1), "called", "--by", "kim")
     assert noted.returncode == 0, noted.stderr
     await_true(lambda: read_index_count(reader) == 2, "both alerts for the reader")
-    listed = {one.alert_id: one for one in list_alerts(reader, Wanted(), limit=9)}
+    listed = {one.alert_id: one for one in list_alerts(reader, Wanted(), limit=9).alerts}
     assert [note.text for note in listed[alert_id(1)].case.notes] == ["called"]
     assert sorted(one for one, _ in read_origins(reader)) == [alert_id(0), alert_id(1)]
     assert sum(count_documents(reader, [alert_id(0), alert_id(1)]).values()) == 2

@@ -117,7 +117,7 @@ def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elastic
     # Nothing was ever written: no index, no alias, no error.
     assert read_index_count(settings) == 0
     assert indexed_ids(settings) == []
-    assert list_alerts(settings, Wanted(), limit=5) == []
+    assert list_alerts(settings, Wanted(), limit=5).alerts == []
     send(
         settings,
         make_alert(1, 1, opened_at="2026-11-30T23:59:59Z", band="review"),
@@ -138,9 +138,9 @@ def test_alias_finds_the_alerts_of_all_months(settings: Settings, index: Elastic
         f"{alias}-2026.12",
         f"{alias}-2019.02",
     }
-    newest = [one.card_id for one in list_alerts(settings, Wanted(), limit=2)]
+    newest = [one.card_id for one in list_alerts(settings, Wanted(), limit=2).alerts]
     assert newest == ["card-2", "card-1"]
-    found = list_alerts(settings, Wanted(band="review"), limit=9)
+    found = list_alerts(settings, Wanted(band="review"), limit=9).alerts
     review = [one.card_id for one in found]
     assert review == ["card-1"]
     assert read_alert(settings, alert_id(3)).case.status == "open"

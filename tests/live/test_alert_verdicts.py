@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ from case_work import (
 from pipelines.errors import TransientError
 from pipelines.kafka import connect_producer
 from sinks.alerts import cases, label_delivery, verdicts
+from sinks.alerts.cases import write_time
 from sinks.alerts.search import read_alert
 from sinks.alerts.verdicts import finish_verdicts, give_verdict
 
@@ -70,6 +72,23 @@ def test_verdict_killed_between_its_steps_is_finished_once(
     assert label is not None
     assert (label.state, label.transactions, label.sending) == ("sent", ("tx-0", "tx-1"), ())
     assert finish_verdicts(settings, payments_of) == ([], [])
+
+
+def test_verdict_by_a_clock_that_is_ahead_is_labelled_once(
+    settings: Settings, alert: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who goes on searches from the verdict's time, and the labels were written before it."""
+    ahead = write_time(datetime.now(UTC) + timedelta(minutes=10))
+    with monkeypatch.context() as patched:
+        patched.setattr(verdicts, "write_now", lambda: ahead)
+        end_before(patched, 3)
+        with pytest.raises(KilledError):
+            say(settings, "fraud")
+
+    finished, _ = finish_verdicts(settings, payments_of)
+
+    assert [one.labels for one in finished] == [0]
+    assert said(settings) == [("tx-0", "fraud"), ("tx-1", "fraud")]
 
 
 def test_verdict_killed_in_its_transaction_is_finished_once(

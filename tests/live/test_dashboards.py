@@ -10,18 +10,23 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import subprocess
 import sys
 import time
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dashboard_moments import (
+    ask,
+    assert_rules_call_when_they_should,
+    assert_what_waits_for_long_is_in_the_queue,
+    freeze,
+)
 from dashboard_numbers import COUNTS, LISTS
 from pipeline_runs import running_job, running_sinks
 
@@ -33,7 +38,6 @@ from pipelines.sender import KafkaSender
 from sinks.alerts.cases import assign
 from sinks.alerts.client import connect
 from sinks.alerts.verdicts import give_verdict
-from sinks.dashboards.alerting import alerting_rules
 from sinks.dashboards.catalog import DASHBOARDS
 from sinks.dashboards.panel_search import chart_search, documents_search, read_rows
 from sinks.dashboards.panels import Chart, Documents
@@ -66,6 +70,8 @@ class Case:
     status: str
     assignee: str | None = None
     verdict: str | None = None
+    judged_hits: int | None = None
+    """How many payments the alert had when the verdict was given."""
 
 
 def test_every_panel_shows_what_the_lakehouse_knows(
@@ -77,7 +83,7 @@ def test_every_panel_shows_what_the_lakehouse_knows(
         send_transactions(settings)
         await_everything(settings)
     with open_lake(settings) as lake, connect(settings.elasticsearch) as client:
-        cases = work_on_some(settings, lake)
+        cases = work_on_some(settings, lake, client)
         client.indices.refresh(index=settings.elasticsearch.index)
         documents = read_documents(client, settings)
         moment = datetime.now(UTC).replace(microsecond=0)
@@ -99,7 +105,8 @@ def test_every_panel_shows_what_the_lakehouse_knows(
         assert sorted(seen) == sorted([*COUNTS, *LISTS])
         assert_controls_offer_values(client, settings)
         assert_rules_call_when_they_should(client, settings, lake, documents)
-    assert_terminal_shows_the_same(settings, len(documents))
+        assert_terminal_shows_the_same(settings, len(documents))
+        assert_what_waits_for_long_is_in_the_queue(client, settings)
 
 
 def send_transactions(settings: Settings) -> None:
@@ -137,8 +144,12 @@ def await_everything(settings: Settings) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def work_on_some(settings: Settings, lake: Lake) -> list[Case]:
-    """Of every eight alerts: one is fraud, one genuine, two are taken, four wait."""
+def work_on_some(settings: Settings, lake: Lake, client: Elasticsearch) -> list[Case]:
+    """Of every eight alerts: one is fraud, one genuine, two are taken, four wait.
+
+    Of those with a verdict and more payments than one, each is as if the verdict had been given
+    one payment earlier.
+    """
     found = lake.connection.execute(
         "SELECT alert_id FROM decisions WHERE alert_id IS NOT NULL GROUP BY 1 ORDER BY 1 LIMIT 96"
     ).fetchall()
@@ -147,7 +158,7 @@ def work_on_some(settings: Settings, lake: Lake) -> list[Case]:
         match number % 8:
             case 0 | 1 as which:
                 verdict = ("fraud", "genuine")[which]
-                give_verdict(
+                given = give_verdict(
                     settings,
                     alert_id,
                     verdict=verdict,
@@ -155,7 +166,15 @@ def work_on_some(settings: Settings, lake: Lake) -> list[Case]:
                     by="ann",
                     payments_of=lambda alert: read_flagged(settings, alert),
                 )
-                cases.append(Case(alert_id=alert_id, status="closed", verdict=verdict))
+                judged = max(1, given.alert.hits - 1)
+                client.update(
+                    index=given.alert.version.index,
+                    id=alert_id,
+                    doc={"case": {"label": {"hits": judged}}},
+                )
+                cases.append(
+                    Case(alert_id=alert_id, status="closed", verdict=verdict, judged_hits=judged)
+                )
             case 2 | 3 as which:
                 who = ("ann", "ben")[which - 2]
                 assign(settings, alert_id, assignee=who, by=who)
@@ -174,11 +193,15 @@ def read_documents(client: Elasticsearch, settings: Settings) -> dict[str, dict[
 def prepare(lake: Lake, cases: list[Case], documents: dict[str, dict[str, Any]]) -> None:
     connection = lake.connection
     connection.execute(
-        "CREATE TEMP TABLE cases (alert_id TEXT, status TEXT, assignee TEXT, verdict TEXT)"
+        "CREATE TEMP TABLE cases (alert_id TEXT, status TEXT, assignee TEXT, verdict TEXT, "
+        "judged_hits INTEGER)"
     )
     connection.executemany(
-        "INSERT INTO cases VALUES (?, ?, ?, ?)",
-        [(case.alert_id, case.status, case.assignee, case.verdict) for case in cases],
+        "INSERT INTO cases VALUES (?, ?, ?, ?, ?)",
+        [
+            (case.alert_id, case.status, case.assignee, case.verdict, case.judged_hits)
+            for case in cases
+        ],
     )
     connection.execute(
         "CREATE TEMP TABLE arrivals (alert_id TEXT, ingested_at TIMESTAMPTZ, delay_ms BIGINT, "
@@ -309,32 +332,6 @@ def assert_controls_offer_values(client: Elasticsearch, settings: Settings) -> N
             assert found["aggregations"]["values"]["buckets"], control
 
 
-def assert_rules_call_when_they_should(
-    client: Elasticsearch,
-    settings: Settings,
-    lake: Lake,
-    documents: dict[str, dict[str, Any]],
-) -> None:
-    """Each rule's own query, at moments at which it must call somebody and must not."""
-    last = max(datetime.fromisoformat(one["event"]["ingested"]) for one in documents.values())
-    rules = {rule.name: rule for rule in alerting_rules(settings.kibana)}
-    ((critical,),) = ask(
-        lake, "SELECT count(*) FROM alerts WHERE status = 'open' AND band = 'block'"
-    )
-    for name, minutes, expected, calls in (
-        ("critical-open", 16, critical, True),
-        ("critical-open", 0, 0, False),
-        ("spike", 0, len(documents), len(documents) > 200),
-        ("spike", 6, 0, False),
-        ("silence", 0, len(documents), False),
-        ("silence", 11, 0, True),
-    ):
-        rule = rules[name]
-        query: Any = freeze(rule.count_query(), last + timedelta(minutes=minutes, seconds=1))
-        found = client.count(index=settings.elasticsearch.index, query=query)["count"]
-        assert (found, rule.calls(found)) == (expected, calls), (name, minutes)
-
-
 def assert_terminal_shows_the_same(settings: Settings, alerts: int) -> None:
     for dashboard in DASHBOARDS:
         shown = {panel["id"]: panel for panel in show(settings, dashboard.name)}
@@ -354,17 +351,6 @@ def show(settings: Settings, name: str) -> list[dict[str, Any]]:
     assert ended.returncode == 0, ended.stderr
     panels: list[dict[str, Any]] = json.loads(ended.stdout)
     return panels
-
-
-def ask(lake: Lake, sql: str, moment: datetime | None = None) -> list[tuple[Any, ...]]:
-    values = {"moment": moment} if "$moment" in sql else {}
-    return lake.connection.execute(sql, values).fetchall()
-
-
-def freeze(body: object, moment: datetime) -> object:
-    """The same search as of ``moment``: each ``now`` in it replaced."""
-    text = moment.strftime("%Y-%m-%dT%H:%M:%SZ||")
-    return json.loads(re.sub(r'"now(?=[-"])', f'"{text}', json.dumps(body)))
 
 
 def pick(document: Any, name: str) -> Any:

@@ -37,11 +37,11 @@ def test_records_of_nearly_a_megabyte_are_decided_or_kept_whole(settings: Settin
         while not (
             list(scan_sources(settings, "decisions"))
             and list(scan_sources(settings, "dead_letters"))
-            and list_alerts(settings, Wanted(), limit=1)
+            and list_alerts(settings, Wanted(), limit=1).alerts
         ):
             assert time.monotonic() < deadline, "the sinks did not store them"
             time.sleep(0.2)
-        (stored,) = list_alerts(settings, Wanted(), limit=5)
+        (stored,) = list_alerts(settings, Wanted(), limit=5).alerts
     assert decision["transaction"]["note"] == padding
     assert letter["reason"] == "not_json"
     assert base64.b64decode(letter["original"]) == bad

@@ -67,7 +67,11 @@ class FakeIndex:
         return [NEW_FIELD]
 
     def judge_months(self, today: date) -> Sequence[Judged]:
-        return [judged(2025, Fate.EXPIRED), judged(2026, Fate.NEWEST)]
+        return [
+            judged(2024, Fate.CLOSED),
+            judged(2025, Fate.EXPIRED),
+            judged(2026, Fate.NEWEST),
+        ]
 
     def expire(self, today: date, *, log: Callable[[str], None]) -> Expiry:
         self.asked.append(today)
@@ -86,6 +90,7 @@ def judged(year: int, fate: Fate) -> Judged:
         not_closed=0,
         labels_pending=0,
         unfinished=0,
+        is_closed=fate is Fate.CLOSED,
     )
     return Judged(figures=figures, fate=fate)
 
@@ -179,6 +184,7 @@ def test_look_at_old_months_deletes_none_and_names_those_that_have_expired() -> 
     assert index.asked == []
     assert page["done"].startswith("nothing, this was a look")
     assert "| 2025-01 | 1,200 | 0 | expired |" in page["months"]
+    assert "| 2024-01 | ? | ? | closed |" in page["months"]
     assert "months deleted" not in page
 
 

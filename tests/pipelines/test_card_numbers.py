@@ -54,6 +54,29 @@ def test_spaces_and_dashes_hide_no_number(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "card4111111111111111",
+        "4111111111111111eur",
+        "a4111111111111111f",
+        "card_4111111111111111",
+        "4111111111111111_lost",
+        "4111.1111.1111.1111",
+        "pan4111/1111/1111/1111.",
+        "4111_1111_1111_1111",
+        "_4111_1111_1111_1111_",
+        "AT4111111111111111",  # an account by its look, not by its check digits
+    ],
+)
+def test_letters_and_other_separators_hide_no_number(text: str) -> None:
+    assert find_card_numbers(f"holder said {text}") == ["4111111111111111"]
+
+
+def test_number_in_the_groups_of_15_digits_is_found_with_dots() -> None:
+    assert find_card_numbers("3782.822463.10005") == ["378282246310005"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "4111 1111 1111 1111 12/29 737",
         "4111 1111 1111 1111 1229",
         "737 4111 1111 1111 1111",
@@ -81,9 +104,12 @@ def test_each_of_several_numbers_is_found() -> None:
         "7111111111111119",  # of no scheme
         "411111111111",
         "41111111111111111110",
-        "a4111111111111111",
-        "4111111111111111f",
-        "card_4111111111111111",
+        "4111.1111.1111.1112",
+        "4111.1111/1111_1111",  # printed like none
+        "4111.1111",
+        "a" * 16 + "4111111111111111",  # as ids are written
+        "BE68 5390 0754 7034 and BE68539007547034",
+        "ES9121000418450200051332, GB82WEST12345698765432",
         "550e8400-e29b-41d4-a716-446655440000",
         "192.168.100.100",
         "+49 170 1234567, +33 6 12 34 56 78",

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudlake.cases import payments
-from fraudlake.cases.payments import CardPayment
+from fraudlake.cases.payments import CardPayment, Timeline
 from fraudlake.cli import app
 from pipelines.errors import SinkError, TransientError
 from sinks.alerts import search, verdicts
-from sinks.alerts.search import Wanted
+from sinks.alerts.search import Listed, Unreadable, Wanted
 from sinks.alerts.stored import StoredAlert, read_hit
 
 if TYPE_CHECKING:
@@ -108,6 +108,16 @@ def make_payment(second: int, **changes: Any) -> CardPayment:
     return CardPayment(**{**values, **changes})
 
 
+def found(*alerts: StoredAlert, total: int | None = None) -> Listed:
+    """What a search answers: these, and no others unless ``total`` is more."""
+    return Listed(alerts=list(alerts), total=len(alerts) if total is None else total)
+
+
+def timeline(*payments: CardPayment, total: int | None = None) -> Timeline:
+    """These, and no others unless ``total`` is more."""
+    return Timeline(payments=payments, total=len(payments) if total is None else total)
+
+
 @pytest.fixture
 def stored() -> StoredAlert:
     return read_hit(make_hit())
@@ -124,9 +134,9 @@ def test_list_shows_what_an_investigator_asks_first(
 ) -> None:
     asked: list[tuple[int, Wanted]] = []
 
-    def answer(_: Settings, wanted: Wanted, *, limit: int) -> list[StoredAlert]:
+    def answer(_: Settings, wanted: Wanted, *, limit: int) -> Listed:
         asked.append((limit, wanted))
-        return [stored]
+        return found(stored)
 
     monkeypatch.setattr(search, "list_alerts", answer)
 
@@ -164,7 +174,7 @@ def test_list_shows_what_an_investigator_asks_first(
 def test_list_says_who_has_it_and_what_was_decided(
     case: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [read_hit(make_hit(**case))])
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found(read_hit(make_hit(**case))))
 
     assert said in CliRunner().invoke(app, ["alerts", "list"]).output
 
@@ -174,7 +184,7 @@ def test_one_alert_is_shown_whole(
 ) -> None:
     usual = make_payment(3, band="allow", rules=(), is_of_alert=False, amount=12.0)
     monkeypatch.setattr(search, "read_alert", lambda _settings, _alert_id: stored)
-    monkeypatch.setattr(payments, "read_timeline", lambda *_: [usual, make_payment(58)])
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: timeline(usual, make_payment(58)))
 
     shown = runner.invoke(app, ["alerts", "show", "0123"])
 
@@ -194,12 +204,26 @@ def test_one_alert_is_shown_whole(
     ):
         assert text in shown.output
     assert "amount_stddev" not in shown.output  # it had no value
+    assert "are not shown" not in shown.output  # these were all
+
+
+def test_a_timeline_that_is_cut_says_so(
+    runner: CliRunner, stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest payments, and with them the one that opened the alert, once fell off unsaid."""
+    cut = timeline(make_payment(3), make_payment(58), total=1_240)
+    monkeypatch.setattr(search, "read_alert", lambda *_: stored)
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: cut)
+
+    shown = " ".join(runner.invoke(app, ["alerts", "show", "0123"]).output.split())
+
+    assert "the newest of 1,240 payments, and the one that opened the alert; 1,238 older" in shown
 
 
 def test_an_alert_is_shown_although_the_lakehouse_is_away(
     stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> list[CardPayment]:
+    def fail(*_: object) -> Timeline:
         msg = "there are no tables yet"
         raise SinkError(msg)
 
@@ -223,11 +247,73 @@ def test_payments_after_the_verdict_are_told(monkeypatch: pytest.MonkeyPatch) ->
     }
     case = {"status": "closed", "verdict": "fraud", "updated_by": "ann", "label": label}
     monkeypatch.setattr(search, "read_alert", lambda *_: read_hit(make_hit(**case)))
-    monkeypatch.setattr(payments, "read_timeline", lambda *_: [])
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: timeline())
 
     shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
 
     assert "1 payment since then" in shown
+
+
+def test_list_marks_what_grew_after_its_verdict(
+    runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments that join a closed alert once showed nowhere but in `show`."""
+    label = {"id": "1", "state": "sent", "at": "2026-12-01T00:00:00Z", "transactions": ["tx-41"]}
+    case = {"status": "closed", "verdict": "genuine", "assignee": "ann"}
+    asked: list[Wanted] = []
+
+    def answer(_: Settings, wanted: Wanted, **__: int) -> Listed:
+        asked.append(wanted)
+        # As an earlier release wrote it, and as this one does: one payment of the two, or both.
+        grown = [{**label, "hits": 1}, label, {**label, "hits": 2}]
+        return found(*(read_hit(make_hit(**case, label=one)) for one in grown))
+
+    monkeypatch.setattr(search, "list_alerts", answer)
+
+    shown = runner.invoke(app, ["alerts", "list", "--grown"])
+
+    assert shown.exit_code == 0, shown.output
+    assert asked == [Wanted(grown=True)]
+    assert shown.output.count("1 payment since the verdict") == 2
+
+
+def test_list_says_how_many_more_there_are(
+    stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found(stored, total=2_034))
+
+    for words in (["alerts", "list"], ["alerts", "list", "--json"]):
+        assert CliRunner().invoke(app, words).stderr == "1 of 2,034: `--limit` shows more\n"
+
+
+def test_list_names_what_it_cannot_read_and_shows_the_others(
+    stored: StoredAlert, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One odd document once took the whole queue from everybody."""
+    odd = Unreadable(alert_id="f" * 32, error=SinkError("document f of i cannot be read"))
+    some = Listed(alerts=[stored], unreadable=[odd], total=2)
+    none = Listed(alerts=[], unreadable=[odd], total=1)
+
+    for answer, cards in ((some, 1), (none, 0)):
+        monkeypatch.setattr(search, "list_alerts", lambda *_, a=answer, **__: a)
+        for_people = CliRunner().invoke(app, ["alerts", "list"])
+        for_machines = CliRunner().invoke(app, ["alerts", "list", "--json"])
+        for shown in (for_people, for_machines):
+            assert shown.exit_code == 1
+            assert shown.stderr == "document f of i cannot be read\n"
+        assert for_people.stdout.count("card-7") == cards
+        assert "No alerts" not in for_people.stdout
+        assert len(json.loads(for_machines.stdout)) == cards
+
+
+def test_note_that_nobody_signed_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    unsigned = {"text": "holder moved"}
+    monkeypatch.setattr(search, "read_alert", lambda *_: read_hit(make_hit(notes=[unsigned] * 2)))
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: timeline())
+
+    shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
+
+    assert shown.count("some time somebody   holder moved") == 2
 
 
 def test_control_characters_of_a_note_do_not_reach_the_terminal(
@@ -236,8 +322,8 @@ def test_control_characters_of_a_note_do_not_reach_the_terminal(
     note = {"at": "2026-12-01T00:00:00Z", "by": "a\x1b[2Jnn", "text": "gone\x1b]0;title\x07"}
     stored = read_hit(make_hit(assignee="be\x9b2Jn", notes=[note]))
     monkeypatch.setattr(search, "read_alert", lambda *_: stored)
-    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [stored])
-    monkeypatch.setattr(payments, "read_timeline", lambda *_: [])
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found(stored))
+    monkeypatch.setattr(payments, "read_timeline", lambda *_: timeline())
 
     shown = CliRunner().invoke(app, ["alerts", "show", "0123"]).output
     shown += CliRunner().invoke(app, ["alerts", "list"]).output
@@ -264,7 +350,7 @@ def test_verdict_that_cannot_be_finished_is_named_and_changes_the_exit_code(
 
 
 def test_machines_read_documents(stored: StoredAlert, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [stored])
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found(stored))
     monkeypatch.setattr(search, "read_alert", lambda *_: stored)
 
     listed = CliRunner().invoke(app, ["alerts", "list", "--json"])
@@ -278,7 +364,7 @@ def test_list_names_closed_months_beside_what_it_found(
     closed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed.append("fraud-alerts-2026.10 is closed")
-    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [read_hit(make_hit())])
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found(read_hit(make_hit())))
 
     for_people = CliRunner().invoke(app, ["alerts", "list"])
     for_machines = CliRunner().invoke(app, ["alerts", "list", "--json"])
@@ -296,7 +382,7 @@ def test_list_names_closed_months_beside_what_it_found(
 def test_no_alerts_is_said_in_words(
     options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: [])
+    monkeypatch.setattr(search, "list_alerts", lambda *_, **__: found())
 
     assert said in CliRunner().invoke(app, ["alerts", "list", *options]).output
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -228,6 +229,20 @@ def test_expire_shows_each_month_and_why_it_stays(monkeypatch: pytest.MonkeyPatc
     assert machine["deleted"] == ["fraud-alerts-2026.01"]
     assert machine["before"][1]["fate"] == "unfinished"
     assert machine["before"][1]["figures"]["month"] == "2026-02-01"
+
+
+def test_expire_names_a_closed_month_and_counts_nothing_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = judged(1, Fate.CLOSED, documents=0)
+    closed = replace(closed, figures=replace(closed.figures, is_closed=True))
+    monkeypatch.setattr(retention, "read_retention", lambda *_, **__: [closed, *MONTHS[2:]])
+
+    shown = run("expire", "--dry-run")
+
+    assert shown.exit_code == 0
+    lines = [" ".join(line.split()) for line in shown.output.splitlines()]
+    assert lines[1] == "2026-01 ? ? ? kept: closed by `_close`"
 
 
 def test_expire_dry_run_only_asks(monkeypatch: pytest.MonkeyPatch) -> None:

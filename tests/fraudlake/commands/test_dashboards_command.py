@@ -39,7 +39,7 @@ def test_list_names_everything_and_asks_nobody(stub: KibanaStub) -> None:
     assert [one["kind"] for one in json.loads(text)] == [
         *["data view"] * 2,
         *["dashboard"] * 4,
-        *["rule"] * 3,
+        *["rule"] * 4,
     ]
     assert stub.asked == []
     assert "fraudlake-operations" in run("list")[1]
@@ -47,10 +47,10 @@ def test_list_names_everything_and_asks_nobody(stub: KibanaStub) -> None:
 
 def test_diff_ends_with_1_until_everything_is_applied(stub: KibanaStub) -> None:
     code, text = run("diff")
-    assert (code, text.count("missing")) == (1, 9)
+    assert (code, text.count("missing")) == (1, 10)
 
     code, text = run("apply")
-    assert (code, text.count("created")) == (0, 9)
+    assert (code, text.count("created")) == (0, 10)
     assert run("diff")[0] == 0
     code, text = run("apply", "--json")
     assert (code, {one["change"] for one in json.loads(text)}) == (0, {"unchanged"})
@@ -68,7 +68,7 @@ def test_files_are_written_where_one_says(stub: KibanaStub, tmp_path: Path) -> N
     code, text = run("write", str(tmp_path / "out"))
 
     assert code == 0
-    assert len(text.split()) == len(list((tmp_path / "out").glob("*.json"))) == 9
+    assert len(text.split()) == len(list((tmp_path / "out").glob("*.json"))) == 10
     assert stub.asked == []
 
 

@@ -30,7 +30,8 @@ def make_case(**changes: Any) -> Case:
 
 
 def make_label(state: str, *, sent: tuple[str, ...] = (), sending: tuple[str, ...] = ()) -> Any:
-    return VerdictLabel(id="1", state=state, at=NOON, transactions=sent, sending=sending)
+    hits = len(sent) + len(sending)
+    return VerdictLabel(id="1", state=state, at=NOON, transactions=sent, sending=sending, hits=hits)
 
 
 def make_stored(*, hits: int = 2, **case: Any) -> StoredAlert:

@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from elastic_transport import ApiResponseMeta, HttpHeaders, NodeConfig
+from elasticsearch import ConflictError, ConnectionTimeout
 from stored_alerts import ALERT_ID, make_stored
 
 from pipelines.errors import TerminalError, TransientError
 from pipelines.settings import Settings
+from sinks.alerts import cases
 from sinks.alerts.cases import add_note, assign, check_verdict, find_case
+from sinks.alerts.stored import read_case
 from sinks.alerts.verdicts import give_verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from sinks.alerts.stored import StoredAlert
 
 ANNS = {"status": "closed", "assignee": "ann", "verdict": "fraud", "reason": "card lost"}
 
@@ -118,3 +126,102 @@ def test_what_people_write_every_day_is_no_card_number() -> None:
 def test_few_characters_name_no_alert_to_work_on(short: str) -> None:
     with pytest.raises(TerminalError, match="at least 6 characters"):
         find_case(Settings.from_env({}), short)
+
+
+class UncertainIndex:
+    """Holds one alert; of the next updates, each is carried out unheard, or not at all."""
+
+    def __init__(self, *fates: str) -> None:
+        self._fates = list(fates)
+        self.case: dict[str, Any] = {"status": "open"}
+        self.seq_no = 0
+        self.updates = 0
+
+    def __enter__(self) -> UncertainIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def read(self) -> StoredAlert:
+        seen = replace(make_stored(), case=read_case(self.case))
+        return replace(
+            seen,
+            version=replace(seen.version, seq_no=self.seq_no),
+            document={"case": copy.deepcopy(self.case)},
+        )
+
+    def update(self, *, doc: dict[str, Any], if_seq_no: int, **_: object) -> None:
+        self.updates += 1
+        if if_seq_no != self.seq_no:
+            raise ConflictError("conflict", META, {})  # type: ignore[arg-type]
+        fate = self._fates.pop(0) if self._fates else "done"
+        if fate != "lost":
+            self.case |= doc["case"]
+            self.seq_no += 1
+        if fate == "done, then a note of ben's":
+            note = {"at": "2026-11-30T12:00:00.000Z", "by": "ben", "text": "me too"}
+            self.case["notes"] = [*self.case["notes"], note]
+            self.case["updated_by"] = "ben"
+            self.seq_no += 1
+        if fate != "done":
+            msg = "timed out"
+            raise ConnectionTimeout(msg)
+
+
+META = ApiResponseMeta(
+    status=409,
+    http_version="1.1",
+    headers=HttpHeaders(),
+    duration=0.0,
+    node=NodeConfig(scheme="http", host="127.0.0.1", port=9),
+)
+
+
+def work_in(index: UncertainIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases, "connect", lambda _: index)
+    monkeypatch.setattr(cases, "read_alert", lambda *_: index.read())
+
+
+@pytest.mark.parametrize("fate", ["unheard", "lost", "done, then a note of ben's"])
+def test_note_without_an_answer_is_there_once(fate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its writer was told to try again, and the note was there twice."""
+    index = UncertainIndex(fate)
+    work_in(index, monkeypatch)
+
+    add_note(NOWHERE, ALERT_ID, text="called", by="ann")
+
+    assert [note["text"] for note in index.case["notes"]].count("called") == 1
+    assert index.updates == (2 if fate == "lost" else 1)
+
+
+def test_note_that_is_tried_again_by_hand_is_there_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Carried out late: when the case was read, and the writer told to try again, it was not in."""
+    index = UncertainIndex("lost", "unheard")
+    work_in(index, monkeypatch)
+    with pytest.raises(TransientError, match="does not answer: timed out"):
+        add_note(NOWHERE, ALERT_ID, text="called", by="ann")
+
+    add_note(NOWHERE, ALERT_ID, text="called", by="ann")
+    add_note(NOWHERE, ALERT_ID, text="called", by="ben")
+    add_note(NOWHERE, ALERT_ID, text="called", by="ann")
+
+    assert [note["by"] for note in index.case["notes"]] == ["ann", "ben", "ann"]
+
+
+def test_assignment_without_an_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = UncertainIndex("unheard")
+    work_in(index, monkeypatch)
+
+    assert assign(NOWHERE, ALERT_ID, assignee="ann", by="ann").case.assignee == "ann"
+    assert index.updates == 1
+
+
+def test_same_words_a_day_later_are_another_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = UncertainIndex()
+    index.case["notes"] = [{"at": "2026-01-01T00:00:00Z", "by": "ann", "text": "called"}]
+    work_in(index, monkeypatch)
+
+    add_note(NOWHERE, ALERT_ID, text="called", by="ann")
+
+    assert len(index.case["notes"]) == 2

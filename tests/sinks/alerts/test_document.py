@@ -141,7 +141,7 @@ def test_document_of_the_example_by_hand(make_value: Callable[..., bytes]) -> No
                 }
             ],
         },
-        "sink": {"topic": "alerts", "partition": 3, "offset": 5, "seq": 2, "schema_version": 3},
+        "sink": {"topic": "alerts", "partition": 3, "offset": 5, "seq": 2, "schema_version": 4},
     }
 
 

@@ -34,6 +34,11 @@ class Producer:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.times: list[int] = []
+
+    def produce(self, *_: object, timestamp: int, **__: object) -> None:
+        self.done.append("produce")
+        self.times.append(timestamp)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: self.done.append(name)
@@ -90,6 +95,8 @@ def test_labels_leave_in_one_transaction(
 
     steps = ["init_transactions", "begin_transaction", "produce", "commit_transaction"]
     assert producer.done == steps
+    # Not that of the sender: from there the next one searches.
+    assert producer.times == [LABEL.label_time_ms]
 
 
 def test_labels_that_are_in_the_topic_are_not_sent(

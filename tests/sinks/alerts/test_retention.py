@@ -71,5 +71,15 @@ def test_a_month_that_is_being_built_anew_stays() -> None:
     assert fates(*months, today=date(2026, 11, 1), keep=1) == [Fate.REBUILDING, Fate.NEWEST]
 
 
+def test_a_month_that_somebody_has_closed_stays_and_keeps_no_other() -> None:
+    months = month(2019, 1, is_closed=True), month(2020, 1), month(2026, 11, is_closed=True)
+
+    assert fates(*months, today=date(2026, 11, 1), keep=1) == [
+        Fate.CLOSED,
+        Fate.EXPIRED,
+        Fate.CLOSED,
+    ]
+
+
 def test_without_months_there_is_nothing_to_plan() -> None:
     assert plan_retention([], today=date(2026, 11, 1), keep_months=1) == []

@@ -3,10 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from stored_alerts import make_label, make_stored
+from stored_alerts import ALERT_ID, make_label, make_stored
 
-from pipelines.errors import TransientError
-from sinks.alerts.verdicts import Payment, _all_payments, _closed, _PendingError
+from pipelines.errors import SinkError, TransientError
+from pipelines.settings import Settings
+from sinks.alerts import verdicts
+from sinks.alerts.search import Listed, Unreadable
+from sinks.alerts.verdicts import (
+    Payment,
+    _all_payments,
+    _closed,
+    _PendingError,
+    finish_verdicts,
+)
 
 CLOSED = {
     "status": "closed",
@@ -46,6 +55,7 @@ def test_first_verdict_closes_the_case_and_sends_every_payment() -> None:
     assert expected.items() <= {k: v for k, v in fields.items() if k != "label"}.items()
     assert (fields["label"]["state"], fields["label"]["transactions"]) == ("pending", [])
     assert fields["label"]["sending"] == ["tx-0", "tx-1"]
+    assert fields["label"]["hits"] == 2
 
 
 def test_same_verdict_sends_what_came_since_and_keeps_the_reason() -> None:
@@ -54,6 +64,7 @@ def test_same_verdict_sends_what_came_since_and_keeps_the_reason() -> None:
     assert fields["reason"] == "card lost"
     assert fields["label"]["transactions"] == ["tx-0", "tx-1"]
     assert fields["label"]["sending"] == ["tx-2"]
+    assert fields["label"]["hits"] == 3
 
 
 def test_same_verdict_sends_nothing_when_nothing_came() -> None:
@@ -82,7 +93,25 @@ def test_verdict_whose_labels_are_under_way_is_not_replaced(verdict: str) -> Non
 
 
 def test_payment_that_came_twice_is_labelled_once() -> None:
-    assert close({}, "tx-0", "tx-1", "tx-0")["label"]["sending"] == ["tx-0", "tx-1"]
+    label = close({}, "tx-0", "tx-1", "tx-0")["label"]
+
+    assert label["sending"] == ["tx-0", "tx-1"]
+    # As the alert counts: no third payment has come since.
+    assert label["hits"] == 3
+
+
+def test_verdict_in_a_document_that_cannot_be_read_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = Unreadable(alert_id="odd", error=SinkError("document odd cannot be read"))
+    found = Listed(alerts=[make_stored()], unreadable=[odd], total=2)
+    monkeypatch.setattr(verdicts, "refresh", lambda _: None)
+    monkeypatch.setattr(verdicts, "list_alerts", lambda *_, **__: found)
+
+    finished, unfinished = finish_verdicts(Settings.from_env({}), lambda _: [])
+
+    assert [one.alert.alert_id for one in finished] == [ALERT_ID]
+    assert [(one.alert_id, one.error) for one in unfinished] == [("odd", odd.error)]
 
 
 def test_verdict_ahead_of_the_lakehouse_is_not_given() -> None:

@@ -22,6 +22,8 @@ def by_name(settings: Settings, **limits: Any) -> dict[str, Any]:
     [
         ("critical-open", 0, False),
         ("critical-open", 1, True),
+        ("grown", 0, False),
+        ("grown", 1, True),
         ("spike", 200, False),
         ("spike", 201, True),
         ("silence", 1, False),

@@ -43,7 +43,7 @@ def test_another_index_is_named_everywhere(settings: Settings, tmp_path: Path) -
     other = Settings.from_env({"FRAUDLAKE_ELASTICSEARCH_INDEX": "eu-alerts"}, cwd=tmp_path)
     usual = [one.to_text().replace("fraud-alerts", "eu-alerts") for one in artifacts(settings)]
     assert [one.to_text() for one in artifacts(other)] == usual
-    assert sum('"eu-alerts"' in text for text in usual) == 5  # two views, three rules
+    assert sum('"eu-alerts"' in text for text in usual) == 6  # two views, four rules
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -71,8 +71,8 @@ def edit(*path: str | int, value: Any = None) -> Callable[[Any], None]:
 
 
 METRIC = ("panels", 1, "config", "metrics", 0)
-AGE = ("panels", 5, "config")
-LIST = ("panels", 8, "config")
+AGE = ("panels", 6, "config")
+LIST = ("panels", 9, "config")
 LINK = ("panels", 0, "config", "links", 0)
 
 

@@ -41,16 +41,16 @@ def the_rule(stub: KibanaStub) -> dict[str, Any]:
 def test_everything_is_created_views_first_and_then_left_alone(
     stub: KibanaStub, kibana: Kibana, wanted: list[Artifact]
 ) -> None:
-    assert run(kibana, wanted) == ["created"] * 9
+    assert run(kibana, wanted) == ["created"] * 10
     first = stub.writes()
     assert first[:2] == ["POST /api/data_views/data_view"] * 2
     assert first[2:6] == [
         f"PUT /api/dashboards/fraudlake-{name}" for name in ("queue", "card", "rules", "operations")
     ]
-    assert [line.rpartition("/")[0] for line in first[6:]] == ["POST /api/alerting/rule"] * 3
+    assert [line.rpartition("/")[0] for line in first[6:]] == ["POST /api/alerting/rule"] * 4
 
     assert unsettled(kibana, wanted) == {}
-    assert run(kibana, wanted) == ["unchanged"] * 9
+    assert run(kibana, wanted) == ["unchanged"] * 10
     assert stub.writes() == first
 
 
@@ -68,12 +68,12 @@ def test_what_was_changed_in_kibana_is_named_and_put_back(
 
     assert unsettled(kibana, wanted) == {
         "data-view-alerts": ("title is 'other-*', not 'fraud-alerts'",),
-        "dashboard-queue": ("panels has 8 entries, not 9",),
+        "dashboard-queue": ("panels has 10 entries, not 11",),
         "rule-spike": ("params.threshold[0] is 9, not 200",),
     }
     changes = run(kibana, wanted)
     assert changes.count("updated") == 3
-    assert changes.count("unchanged") == 6
+    assert changes.count("unchanged") == 7
     assert len(stub.writes()) == written + 3
     assert stub.stored == before
 
@@ -125,16 +125,16 @@ def test_update_of_a_rule_keeps_whom_it_calls_and_that_it_is_off(
 
 
 @pytest.mark.parametrize("code", [GONE, 503])
-@pytest.mark.parametrize("at", range(18))
+@pytest.mark.parametrize("at", range(20))
 def test_answer_that_gets_lost_anywhere_doubles_nothing(
     stub: KibanaStub, kibana: Kibana, wanted: list[Artifact], at: int, code: int
 ) -> None:
-    """Of a read and a write for each of nine, one is carried out unheard, or is not carried out."""
+    """Of a read and a write for each of ten, one is carried out unheard, or is not carried out."""
     stub.faults = [*[(PASS, {})] * at, (code, {})]
     run(kibana, wanted)
 
     assert not stub.faults
-    assert len(stub.stored) == 9
+    assert len(stub.stored) == 10
     assert unsettled(kibana, wanted) == {}
 
 
