@@ -36,6 +36,7 @@ _JOB = (
     "pipelines/rules/*.py",
     "pipelines/settings/*.py",
     "pipelines/topics.py",
+    "pipelines/whole_file.py",
 )
 _RULES = ("pipelines/rulesets/*.toml", "pipelines/features.toml", "pipelines/rules/*.py")
 

@@ -119,7 +119,7 @@ def _judge_late(found: Late, what: str, done: str, *, sink: str) -> Verdict:
 def judge_readable(broker: BrokerGlance | Trouble) -> Verdict:
     """Can what the job wrote be read? Behind an open transaction nobody sees it, nor any lag."""
     if isinstance(broker, Trouble):
-        return warn(f"nothing is known of it: {broker.sentence}")
+        return unknown(f"nothing is known of it: {broker.sentence}")
     hidden = broker.hidden
     figures = {"hidden": hidden.late}
     if not hidden.late:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.verdict import Verdict, fail, is_well, warn
+from orchestration.verdict import Verdict, fail, is_well, unknown, warn
 from orchestration.watching.glance import JobNotes, StreamGlance, Trouble
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def judge_restarts(
     """Did the job fail, or was it lost, of late?"""
     for one in (notes, stream):
         if isinstance(one, Trouble):
-            return warn(f"nothing is known of it: {one.sentence}")
+            return unknown(f"nothing is known of it: {one.sentence}")
     assert isinstance(notes, JobNotes)
     assert isinstance(stream, StreamGlance)
     now = at.timestamp()

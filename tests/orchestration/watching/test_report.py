@@ -161,7 +161,7 @@ def test_what_is_away_is_said_in_words_and_what_was_known_stays_known() -> None:
     assert keys(dark, dg.AssetCheckEvaluation) == []
     darker = report(replace(everything_away(), at=NOW + 2 * MINUTE), after(dark.cursor))
     told = [one for one in darker.events if isinstance(one, dg.AssetCheckEvaluation)]
-    assert len(told) == 8
+    assert len(told) == 10
     assert not any(one.passed for one in told)
     # Nothing is new when they are back.
     back = report(glance(at=NOW + 2 * MINUTE), after(dark.cursor), told=TOLD)
