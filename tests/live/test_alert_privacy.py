@@ -62,11 +62,14 @@ CARD_NUMBERS = (
 )
 # A second opinion, so that what the commands refuse is not judged by their own eyes: whatever has
 # the length and the check digit, wherever it stands. What the test knows to be no card number is
-# taken out before: ids, moments in milliseconds, which fill logs and begin with 1, and fractions.
+# taken out before: ids; moments, which fill logs, in milliseconds or less; fractions; file names.
 _DIGITS = re.compile(r"(?<!\d)\d{13,19}(?!\d)")
 _GROUPS = re.compile(r"(?<!\d)\d{4}([ ./_-])\d{4}\1\d{4}\1\d{1,7}(?!\d)")
 _KNOWN = re.compile(
-    r"(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])|(?<!\d)1[78]\d{11}(?:\d{3}|\d{6})?(?!\d)|\d\.\d+(?:e-?\d+)?"
+    r"(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])"
+    r"|(?<!\d)1[78]\d{11}(?:\d{3}|\d{6})?(?!\d)"
+    r"|\d\.\d+(?:e-?\d+)?"
+    r"|jaas-\d+"  # a file of Flink's, by a random number
 )
 
 
