@@ -90,7 +90,7 @@ def passes_luhn(text: str) -> bool:
 def test_the_search_for_card_numbers_finds_them() -> None:
     text = json.dumps({"holder": NAMES[0], "numbers": CARD_NUMBERS, "at": 1_764_216_113_123})
     assert find_private(text) == {*CARD_NUMBERS, "Ottilie", "Brandauer"}
-    assert find_private(f"pan{CARD_NUMBERS[3]}eur _{CARD_NUMBERS[0]}") == {*CARD_NUMBERS[3::-3]}
+    assert find_private(f"pan{CARD_NUMBERS[3]}eur _{CARD_NUMBERS[0]}") == set(CARD_NUMBERS[0:4:3])
     for sign in " .-/_":
         grouped = sign.join(["4111"] + ["1111"] * 3)
         assert find_private(f"({grouped})") == {grouped}
