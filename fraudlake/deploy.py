@@ -13,6 +13,7 @@ from fraudlake.deployment import (
     Deployment,
     check_transactions,
     choose_ruleset,
+    end_untried,
     stop_held,
     submit_again,
     submit_held,
@@ -218,13 +219,7 @@ def _roll_back(
     cause: BaseException,
 ) -> Deployment:
     """End whatever there is of the new job, and submit the old one as it was."""
-    failed = rest.active_job(settings.flink.job_name)
-    if failed is not None:
-        ending = remembered(settings)
-        if ending is not None:
-            remember(settings, dataclasses.replace(ending, is_making_way=True))
-        rest.cancel(failed.job_id)
-        rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
+    end_untried(settings, rest)
     # A checkpoint after we gave up has committed: the savepoint would decide that again.
     savepoint = newest_state(settings) or savepoint
     if known is None or not is_kept(settings, known):

@@ -205,10 +205,24 @@ def restore_held(settings: Settings, *, attempts: Attempts = NO_ATTEMPTS) -> Dep
         return submit_held(settings, attempts=attempts)
     state = newest_state(settings)
     if known.replaces is not None and state == known.origin:
+        end_untried(settings, FlinkRest(settings.flink.rest_url))
         known = known.replaces
     if not is_kept(settings, known):
         return submit_held(settings, attempts=attempts)
     return submit_again(settings, known, savepoint=state, attempts=attempts)
+
+
+def end_untried(settings: Settings, rest: FlinkRest) -> None:
+    """End whatever there is of a job that does not come to its first checkpoint."""
+    failed = rest.active_job(settings.flink.job_name)
+    if failed is None:
+        return
+    known = remembered(settings)
+    if known is not None:
+        # If we die meanwhile, no person has cancelled it.
+        remember(settings, dataclasses.replace(known, is_making_way=True))
+    rest.cancel(failed.job_id)
+    rest.await_end(failed.job_id, wait_seconds=RUNNING_SECONDS)
 
 
 def submit_again(

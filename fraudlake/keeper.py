@@ -12,6 +12,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from fraudlake.deployment import RUNNING_SECONDS
 from fraudlake.revival import STEADY_SECONDS, may_revive, note_steady, revive_held
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fraudlake.deployment import Deployment
+    from pipelines.flink import Job
+    from pipelines.job_memory import Remembered
     from pipelines.settings import Settings
 
 POLL_SECONDS = 3.0
 LONGEST_PAUSE_SECONDS = 60.0
+STRANDED_SECONDS = 2 * RUNNING_SECONDS
+"""A deployment waits for so long at most, for the tasks and for the first checkpoint."""
 
 
 class ClusterAway(TransientError):
@@ -97,7 +102,23 @@ def _is_lost(settings: Settings, clock: Callable[[], float]) -> bool:
     known = remembered(settings)
     if known is None or known.is_stopped or not may_revive(known, clock()):
         return False
-    jobs = FlinkRest(settings.flink.rest_url).jobs(settings.flink.job_name)
+    rest = FlinkRest(settings.flink.rest_url)
+    jobs = rest.jobs(settings.flink.job_name)
+    active = next((job for job in jobs if job.is_active), None)
+    if active is not None:
+        return _is_stranded(rest, known, active)
     wanted = {"CANCELLING"} if known.is_making_way else WANTED_ENDS
-    ended = {job.job_id for job in jobs if job.state in wanted}
-    return known.job_id not in ended and not any(job.is_active for job in jobs)
+    return known.job_id not in {job.job_id for job in jobs if job.state in wanted}
+
+
+def _is_stranded(rest: FlinkRest, known: Remembered, active: Job) -> bool:
+    """Whether it took another's place, comes to no checkpoint, and nobody may be waiting for that.
+
+    A deployment would have taken it back by now; one that was killed has not.
+    """
+    return (
+        known.replaces is not None
+        and active.job_id == known.job_id
+        and active.duration_ms > STRANDED_SECONDS * 1000
+        and rest.checkpoints(active.job_id).completed == 0
+    )

@@ -145,6 +145,8 @@ def test_job_lost_before_its_first_checkpoint_gives_its_place_back(
         statement_file(settings, known.job_id).write_text(known.ruleset)
     saved = own_state or "s3://b/savepoint"
     monkeypatch.setattr(deployment, "newest_state", lambda settings: saved)
+    ended: list[str] = []
+    monkeypatch.setattr(deployment, "FlinkRest", lambda url: Stuck(ended))
     handed: list[Remembered] = []
 
     def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> None:
@@ -157,6 +159,27 @@ def test_job_lost_before_its_first_checkpoint_gives_its_place_back(
     came_back = new if own_state else old
     assert statement_file(settings, draft.job_id).read_text() == came_back.ruleset
     assert (draft.origin, draft.replaces) == (saved, None)
+    assert ended == ([] if own_state else [new.job_id])
+    # Killed at this moment, it is no person who has cancelled the job.
+    known = remembered(settings)
+    assert known is not None
+    assert known.is_making_way is (own_state is None)
+
+
+class Stuck:
+    """A cluster on which a job comes to no checkpoint."""
+
+    def __init__(self, ended: list[str]) -> None:
+        self._ended = ended
+
+    def active_job(self, name: str) -> Job:
+        return Job(job_id="b" * 32, name=name, state="RESTARTING", started_ms=0, duration_ms=0)
+
+    def cancel(self, job_id: str) -> None:
+        self._ended.append(job_id)
+
+    def await_end(self, job_id: str, *, wait_seconds: float) -> None:
+        assert self._ended == [job_id]
 
 
 class Stopping:

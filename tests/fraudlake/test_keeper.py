@@ -10,7 +10,7 @@ import pytest
 from fraudlake import keeper, revival
 from fraudlake.deployment import Deployment
 from pipelines.errors import JobError, TransientError
-from pipelines.flink import Job
+from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import Attempts, Remembered, remember, remembered
 from pipelines.settings import Settings, StackSettings
 
@@ -25,6 +25,16 @@ DEPLOYED = Deployment(job_id="b" * 32, state="RUNNING", ruleset="r@1", url="", s
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(stack=StackSettings(home=tmp_path))
+
+
+MADE = Checkpoints(
+    completed=1,
+    failed=0,
+    restored=1,
+    latest_ms=None,
+    latest_bytes=None,
+    latest_duration_ms=None,
+)
 
 
 @pytest.fixture
@@ -44,7 +54,8 @@ def states(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         def active_job(self, name: str) -> Job | None:
             return next((job for job in self.jobs(name) if job.is_active), None)
 
-    monkeypatch.setattr(keeper, "FlinkRest", Rest)
+    for asked in (keeper, revival):
+        monkeypatch.setattr(asked, "FlinkRest", Rest)
     return listed
 
 
@@ -111,6 +122,39 @@ def test_job_that_a_deployment_ended_and_did_not_replace_is_lost(
     assert keeper.restore_if_lost(settings, start=start) is None
 
 
+@pytest.mark.parametrize(
+    ("seconds", "checkpoints", "replaces", "is_restored"),
+    [
+        (121, 0, "r@0", True),
+        (119, 0, "r@0", False),  # the deployment may wait for it still
+        (121, 1, "r@0", False),
+        (121, 0, None, False),
+    ],
+)
+def test_new_job_that_does_not_come_to_a_checkpoint_is_taken_back_if_its_deployment_was_killed(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: int,
+    checkpoints: int,
+    replaces: str | None,
+    is_restored: bool,
+) -> None:
+    class Rest:
+        def __init__(self, url: str) -> None: ...
+
+        def jobs(self, name: str) -> list[Job]:
+            living = {"started_ms": 0, "duration_ms": seconds * 1000}
+            return [Job(job_id=JOB, name=name, state="RESTARTING", **living)]
+
+        def checkpoints(self, job_id: str) -> Checkpoints:
+            return replace(MADE, completed=checkpoints)
+
+    monkeypatch.setattr(keeper, "FlinkRest", Rest)
+    old = None if replaces is None else Remembered(job_id="c" * 32, ruleset=replaces)
+    remember(settings, Remembered(job_id=JOB, ruleset="r@1", replaces=old))
+    assert (keeper.restore_if_lost(settings, start=start) == DEPLOYED) is is_restored
+
+
 def test_keeper_does_not_end_by_its_own_fault_without_a_line(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,7 +195,6 @@ def test_job_that_is_lost_again_and_again_is_given_up_with_one_line(
             raise Over
 
     monkeypatch.setattr(revival, "restore_held", restore)
-    monkeypatch.setattr(revival, "FlinkRest", keeper.FlinkRest)
     remember(settings, Remembered(job_id=JOB, ruleset="r@1", has_run=True))
     states[JOB] = "FAILED"
     with pytest.raises(Over):
