@@ -1,4 +1,4 @@
-"""What a submission says when it fails."""
+"""What a submission says when it fails, and what it is started with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from fraudlake.submission import _cause
+from fraudlake import submission
+from fraudlake.stack.flink_home import FlinkHome
+from fraudlake.submission import _cause, run_submission
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +62,24 @@ submission.run_submission(Settings(), submission.JOB, [], kernel=Path("/kernel.j
     left = [one for one in psutil.process_iter() if one.pid == int(mark.read_text())]
     _, alive = psutil.wait_procs(left, timeout=10)
     assert alive == []
+
+
+def test_options_of_the_user_come_behind_those_of_a_short_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "{\\"options\\": \\"$JVM_ARGS\\"}"\n', encoding="utf-8")
+    python.chmod(0o755)
+    flink = FlinkHome(python=python, home=tmp_path, version="2.3.0")
+    monkeypatch.setattr(submission, "find_flink", lambda _: flink)
+    monkeypatch.setattr(submission, "connector_jar", lambda: tmp_path / "connector.jar")
+    monkeypatch.setenv("JVM_ARGS", "-Xmx1g -XX:TieredStopAtLevel=4")
+
+    answer = run_submission(Settings(), "a_program", [], kernel=tmp_path / "kernel.jar")
+
+    # Of two the last one counts.
+    assert answer["options"].split() == [
+        "-XX:TieredStopAtLevel=1",
+        "-Xmx1g",
+        "-XX:TieredStopAtLevel=4",
+    ]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 EXAMPLE = Path(__file__).parents[1] / "sinks" / "alerts" / "alert_record.json"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 120.0
 
 
 def alert_id(number: int) -> str:
@@ -88,7 +88,7 @@ def running_process(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 def await_true(

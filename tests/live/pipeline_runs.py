@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pipelines.settings import KafkaSettings, Settings
 
+VALUES_SECONDS = 120.0
+
 
 @contextlib.contextmanager
 def running_job(settings: Settings, *, ruleset: str) -> Iterator[Deployment]:
@@ -65,7 +67,7 @@ def read_raw(kafka: KafkaSettings, topic: str) -> list[bytes]:
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in ranges])
     open_partitions: set[int | None] = set(ranges)
     values: list[bytes] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while open_partitions:
         assert time.monotonic() < deadline, f"{topic} was not read to its end"
         for message in consumer.consume(1000, 0.2):
@@ -81,7 +83,15 @@ def read_raw(kafka: KafkaSettings, topic: str) -> list[bytes]:
 
 def await_values(kafka: KafkaSettings, topic: str, count: int) -> list[dict[str, Any]]:
     """The records of a topic once there are ``count`` of them."""
-    deadline = time.monotonic() + 60
-    while len(values := read_values(kafka, topic)) < count:
-        assert time.monotonic() < deadline, f"{topic} has {len(values)} of {count} records"
-    return values
+    parts = [TopicPartition(topic, one, OFFSET_BEGINNING) for one in read_offsets(kafka, topic)]
+    assert parts, f"there is no topic {topic}"
+    found, deadline = 0, time.monotonic() + VALUES_SECONDS
+    with contextlib.closing(connect_consumer(kafka, group="test")) as consumer:
+        consumer.assign(parts)
+        while found < count:
+            assert time.monotonic() < deadline, f"{topic} has {found} of {count} records"
+            for message in consumer.consume(count - found, 1.0):
+                error = message.error()
+                assert error is None, error
+                found += 1
+    return read_values(kafka, topic)  # more than that, if there are more

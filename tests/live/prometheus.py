@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml"
-START_SECONDS = 30
+START_SECONDS = 60
 PROGRAM = shutil.which("prometheus")
 
 
@@ -51,7 +51,7 @@ def watching(settings: Settings) -> Iterator[Callable[[], set[str]]]:
             yield lambda: _firing(port, settings.flink.job_name)
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def _await_first_look(port: int, targets: int) -> None:

@@ -178,7 +178,7 @@ def test_killed_sink_loses_nothing_and_repeats_nothing(
         await_true(lambda: read_index_count(settings) > 0, "the first alerts")
     finally:
         first.kill()
-        first.wait(10)
+        first.wait(60)
     indexed_before_the_kill = read_index_count(settings)
     with running(settings):
         await_caught_up(settings)

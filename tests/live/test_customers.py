@@ -155,7 +155,7 @@ def await_read(settings: Settings, topic: str) -> None:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, "not within its time"
         time.sleep(0.1)

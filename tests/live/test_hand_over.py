@@ -81,7 +81,7 @@ def running_flink(settings: Settings, script: Path) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.kill()
-        process.wait(20)
+        process.wait(60)
 
 
 def produce(settings: Settings, first: int, count: int) -> None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka import TopicPartition
 from pipeline_runs import read_values
 from test_job_decisions import transaction
 
@@ -23,7 +24,7 @@ from fraudlake.deploy import deploy_job
 from fraudlake.keeper import restore_if_lost
 from pipelines.errors import JobError, RulesetError
 from pipelines.flink import FlinkRest
-from pipelines.kafka import connect_producer
+from pipelines.kafka import connect_consumer, connect_producer, read_offsets
 from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
@@ -87,16 +88,18 @@ def write(folder: Path, text: str) -> str:
 
 
 def await_ruleset(settings: Settings, ruleset: str) -> None:
-    """Until one of the newest decisions names it."""
+    """Until a decision that is made from now on names it."""
     topic = settings.kafka.topics().decisions.name
-    deadline = time.monotonic() + 60
-    known = len(read_values(settings.kafka, topic))
-    while True:
-        decisions = read_values(settings.kafka, topic)
-        newest = max(decisions, key=lambda item: item["decided_at"], default=None)
-        if newest is not None and len(decisions) > known and newest["ruleset"] == ruleset:
-            return
-        assert time.monotonic() < deadline, f"no decision under {ruleset}"
+    held = read_offsets(settings.kafka, topic)
+    deadline = time.monotonic() + 120
+    with contextlib.closing(connect_consumer(settings.kafka, group="test")) as consumer:
+        consumer.assign([TopicPartition(topic, part, one.end) for part, one in held.items()])
+        while True:
+            assert time.monotonic() < deadline, f"no decision under {ruleset}"
+            for message in consumer.consume(100, 0.5):
+                assert message.error() is None, message.error()
+                if json.loads(message.value())["ruleset"] == ruleset:
+                    return
 
 
 def recorded(settings: Settings) -> dict[str, str]:

@@ -129,7 +129,7 @@ def ongoing(settings: Settings) -> list[str]:
     consumer = connect_consumer(settings.kafka, group="test")
     consumer.assign([TopicPartition(TRANSACTION_LOG, part, OFFSET_BEGINNING) for part in left])
     states: dict[str, int] = {}
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while left:
         assert time.monotonic() < deadline, left
         for message in consumer.consume(1000, 0.2):

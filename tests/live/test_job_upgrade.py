@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.live
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not within its time"

@@ -77,10 +77,10 @@ def running_sink(settings: Settings, *options: str) -> Iterator[subprocess.Popen
         yield process
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
-def await_true(condition: Callable[[], bool], what: str, *, seconds: float = 60.0) -> None:
+def await_true(condition: Callable[[], bool], what: str, *, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for: {what}"
@@ -190,7 +190,7 @@ def test_killed_again_and_again_the_table_has_each_committed_record_once(lake: S
                 places |= produce_round(producer, topic, number)
             await_true(lambda at=kill_at: rows() >= at, f"{kill_at} rows")  # type: ignore[misc]
             sink.send_signal(signal.SIGKILL)
-            sink.wait(10)
+            sink.wait(60)
     assert rows() < len(places)
     for number in rounds:
         places |= produce_round(producer, topic, number)
@@ -206,7 +206,7 @@ def test_killed_again_and_again_the_table_has_each_committed_record_once(lake: S
         log = lake.stack.home / "sink.log"
         await_true(lambda: log.read_text().count("event=started") == 3, "the third start")
         sink.send_signal(signal.SIGTERM)
-        assert sink.wait(30) == 0
+        assert sink.wait(60) == 0
 
     stored = stored_decisions(lake)
     expected = {place: f"t-{at}" for place, at in places.items() if place not in wrong}

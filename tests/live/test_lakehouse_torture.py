@@ -127,7 +127,7 @@ def sinks_alive(settings: Settings, kind: str, seed: int, log: Path) -> Iterator
             while child.poll() is None and not over.wait(0.02):
                 pass
             child.kill()
-            child.wait(10)
+            child.wait(60)
 
     keepers = [threading.Thread(target=keep_one_alive, args=(slot,)) for slot in range(SINKS)]
     for keeper in keepers:

@@ -81,7 +81,7 @@ def running_s3(log: Path, *, knows_keys: bool = False) -> Iterator[Store]:
 
 def _create_bucket(endpoint: str, server: subprocess.Popen[bytes], log: Path) -> None:
     request = urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             urllib.request.urlopen(request, timeout=5).close()
