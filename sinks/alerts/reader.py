@@ -3,6 +3,9 @@
 A group that has read nothing yet begins at the oldest record. One that has, goes on where it
 stopped; if the broker has deleted that record meanwhile, alerts were lost, and the reader says so
 instead of jumping ahead.
+
+The mark that ends a transaction is no record, and takes an offset all the same. Behind the last one
+the offsets are moved too: else a topic that has been emptied since would look like a loss.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from pipelines.kafka import REQUEST_SECONDS, connect_consumer
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipelines.settings import KafkaSettings
 
@@ -59,22 +62,36 @@ class AlertReader:
         self._owned: set[int] = set()
         self._in_hand: set[int] = set()
         self._held_back: list[Record] = []
+        self._ends: dict[int, int] = {}
+        """Of the partitions read to their end: where that is, marks of transactions included."""
+        self._stored: dict[int, int] = {}
         self._is_paused = False
         self._consumer: Consumer = connect_consumer(
-            settings, group=group, error_cb=_log_error, **{"session.timeout.ms": _SESSION_MS}
+            settings,
+            group=group,
+            error_cb=_log_error,
+            **{"session.timeout.ms": _SESSION_MS, "enable.partition.eof": True},
         )
         self._consumer.subscribe([topic], on_assign=self._take, on_revoke=self._give_back)
 
     def read(self, count: int, seconds: float) -> list[Record]:
-        """Up to ``count`` records, after at most ``seconds``."""
+        """Up to ``count`` records, after at most ``seconds``; those read before are committed."""
         records, self._held_back = self._held_back, []
+        self._ends = {}
         try:
             messages = self._consumer.consume(count, seconds)
         except KafkaException as error:
             raise _explain(error.args[0]) from error
-        records += [self._accept(message) for message in messages]
+        for message in messages:
+            if _is_end(message):
+                self._ends[_partition(message)] = cast("int", message.offset())
+            else:
+                records.append(self._accept(message))
         self._in_hand = set(self._owned)
-        return [record for record in records if record.partition in self._in_hand]
+        records = [record for record in records if record.partition in self._in_hand]
+        if not records:
+            self._move(self._ends)
+        return records
 
     def wait(self, seconds: float) -> bool:
         """Let the time pass without new records, but as a live member; False when to stop."""
@@ -84,7 +101,7 @@ class AlertReader:
             while (left := deadline - time.monotonic()) > 0 and not self._stop.is_set():
                 message = self._consumer.poll(min(left, _POLL_SECONDS))
                 # Fetched before the pause took hold: kept for the next read.
-                if message is not None:
+                if message is not None and not _is_end(message):
                     self._held_back.append(self._accept(message))
         except KafkaException as error:
             raise _explain(error.args[0]) from error
@@ -101,10 +118,21 @@ class AlertReader:
 
         Of a partition that was handed over meanwhile, the offsets are left to its new owner.
         """
-        ends: dict[int, int] = {}
+        ends = dict(self._ends)
         for record in records:
-            if self.holds(record.partition):
-                ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
+            ends[record.partition] = max(ends.get(record.partition, 0), record.offset + 1)
+        self._move(ends)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _move(self, ends: Mapping[int, int]) -> None:
+        ends = {
+            part: end
+            for part, end in ends.items()
+            if self.holds(part) and end > self._stored.get(part, 0)
+        }
         if not ends:
             return
         offsets = [TopicPartition(self._topic, part, end) for part, end in ends.items()]
@@ -112,17 +140,14 @@ class AlertReader:
             self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             raise _explain(error.args[0]) from error
-
-    def close(self) -> None:
-        """Leave the group."""
-        self._consumer.close()
+        self._stored |= ends
 
     def _accept(self, message: Message) -> Record:
         error = message.error()
         if error is None:
             return Record(
                 topic=self._topic,
-                partition=cast("int", message.partition()),
+                partition=_partition(message),
                 offset=cast("int", message.offset()),
                 key=message.key(),
                 value=message.value(),
@@ -146,6 +171,7 @@ class AlertReader:
                 part.offset = OFFSET_BEGINNING
         consumer.assign(stored)
         self._owned = {part.partition for part in stored}
+        self._stored = {part.partition: max(part.offset, 0) for part in stored}
         if self._is_paused:
             consumer.pause(stored)
         places = {part.partition: part.offset for part in stored}
@@ -155,6 +181,7 @@ class AlertReader:
         lost = {part.partition for part in partitions}
         self._owned -= lost
         self._in_hand -= lost
+        self._ends = {part: end for part, end in self._ends.items() if part not in lost}
         self._held_back = [record for record in self._held_back if record.partition not in lost]
         _LOG.info("event=revoked topic=%s partitions=%d", self._topic, len(partitions))
 
@@ -165,6 +192,16 @@ class AlertReader:
     def _resume(self) -> None:
         self._is_paused = False
         self._consumer.resume(self._consumer.assignment())
+
+
+def _is_end(message: Message) -> bool:
+    """Whether it is no record, but says that a partition has been read to its end."""
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
+
+
+def _partition(message: Message) -> int:
+    return cast("int", message.partition())
 
 
 def _log_error(error: KafkaError) -> None:
