@@ -66,8 +66,10 @@ class Failure:
 
     at_ms: int
     """On Flink's clock."""
-    cause: str
+    sentence: str
     """The first line of it."""
+    cause: str
+    """The first line of what is behind it, however deep; else its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +183,17 @@ class FlinkRest:
         """The newest failures, the newest first; of older ones than the last 16 Flink forgets."""
         history = self._get(f"/jobs/{job_id}/exceptions")["exceptionHistory"]["entries"]
         return [
-            Failure(at_ms=item["timestamp"], cause=item["stacktrace"].splitlines()[0])
+            Failure(
+                at_ms=item["timestamp"],
+                sentence=item["stacktrace"].splitlines()[0],
+                cause=_cause_of(item["stacktrace"]),
+            )
             for item in history
         ]
 
     def root_cause(self, job_id: str) -> str | None:
         """The first line of the newest failure, if any."""
-        return next((failure.cause for failure in self.failures(job_id)), None)
+        return next((failure.sentence for failure in self.failures(job_id)), None)
 
     def are_tasks_running(self, job_id: str) -> bool:
         """True when every task of the job runs."""
@@ -300,6 +306,19 @@ class FlinkRest:
             )
             raise TransientError(msg) from error
         return parsed
+
+
+def _cause_of(stacktrace: str) -> str:
+    """What is named last.
+
+    >>> _cause_of(
+    ...     "java.io.IOException: Sending failed\\n\\tat x\\nCaused by: TooLarge: 9 bytes\\n\\tat y"
+    ... )
+    'TooLarge: 9 bytes'
+    """
+    first, *lines = stacktrace.splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return causes[-1] if causes else first
 
 
 def _savepoint_of(operation: dict[str, Any], job_id: str) -> str:

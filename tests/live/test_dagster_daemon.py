@@ -68,6 +68,7 @@ class LiveDaemon:
         for process in self._started:
             with suppress(ProcessLookupError):  # its code server has ended, too
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def ticks(self) -> list[InstigatorTick]:
         """The newest first."""

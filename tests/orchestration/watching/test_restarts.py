@@ -18,7 +18,10 @@ LOST = "java.util.concurrent.TimeoutException: Heartbeat of TaskManager timed ou
 
 
 def failures(*seconds_ago: float) -> tuple[Failure, ...]:
-    return tuple(Failure(at_ms=round((T - ago) * 1000), cause=LOST) for ago in seconds_ago)
+    return tuple(
+        Failure(at_ms=round((T - ago) * 1000), sentence="JobException", cause=LOST)
+        for ago in seconds_ago
+    )
 
 
 @pytest.mark.parametrize(
@@ -56,5 +59,5 @@ def test_restarts(
 
 
 def test_long_cause_is_cut() -> None:
-    long = (Failure(at_ms=round(T * 1000), cause="x" * 5000),)
+    long = (Failure(at_ms=round(T * 1000), sentence="", cause="x" * 5000),)
     assert len(judge_restarts(notes(), stream(failures=long), NOW).sentence) < 300
