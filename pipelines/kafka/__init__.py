@@ -15,6 +15,7 @@ from pipelines.kafka.answers import REQUEST_SECONDS, explain
 from pipelines.kafka.clients import connect_admin, connect_consumer, connect_producer
 from pipelines.kafka.offsets import (
     OffsetRange,
+    OffsetReader,
     count_records,
     find_records,
     read_group_offsets,
@@ -25,6 +26,7 @@ from pipelines.kafka.offsets import (
 __all__ = [
     "REQUEST_SECONDS",
     "OffsetRange",
+    "OffsetReader",
     "connect_admin",
     "connect_consumer",
     "connect_producer",

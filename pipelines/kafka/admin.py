@@ -59,7 +59,14 @@ def delete_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> None:
 
 def list_partitions(settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS) -> dict[str, int]:
     """The number of partitions of every topic; TransientError when no broker answers."""
-    metadata = _read_metadata(connect_admin(settings), settings, seconds=seconds)
+    return count_partitions(connect_admin(settings), settings, seconds=seconds)
+
+
+def count_partitions(
+    admin: AdminClient, settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS
+) -> dict[str, int]:
+    """As ``list_partitions``, with a client at hand."""
+    metadata = _read_metadata(admin, settings, seconds=seconds)
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from pipelines.errors import TransientError
-from pipelines.kafka.admin import list_partitions
+from pipelines.kafka.admin import count_partitions, list_partitions
 from pipelines.kafka.answers import REQUEST_SECONDS, await_answer, explain, retry_busy
 from pipelines.kafka.clients import connect_admin, connect_consumer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from confluent_kafka import Consumer, Message
 
@@ -32,6 +31,68 @@ class OffsetRange:
     end: int
 
 
+class OffsetReader:
+    """Where topics begin and end, asked through one client.
+
+    To make a client takes longer than to ask it: who has many questions asks one reader. What it
+    has learnt of which topics there are stays as it was.
+    """
+
+    def __init__(self, settings: KafkaSettings, *, seconds: float = REQUEST_SECONDS) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._admin = connect_admin(settings)
+        self._partitions: dict[str, int] = {}
+
+    def held(self, topic: str, *, is_committed: bool = True) -> dict[int, OffsetRange]:
+        """What each partition of ``topic`` holds of committed records; empty if there is none.
+
+        Without ``is_committed``, also what lies behind a transaction that is still open.
+        """
+        first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        starts, ends = (self._ask(topic, spec, is_committed) for spec in (first, last))
+        return {part: OffsetRange(start=starts[part], end=ends[part]) for part in starts}
+
+    def at(self, topic: str, *moments_ms: int, is_committed: bool = True) -> list[dict[int, int]]:
+        """For each moment, the first offset of each partition that is not older; else its end.
+
+        By the records' own times in Kafka. Later moments never come before earlier ones. Without
+        ``is_committed``, also among what lies behind a transaction that is still open.
+        """
+        last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        at = [OffsetSpec.for_timestamp(moment) for moment in moments_ms]
+        ends, *found = (self._ask(topic, spec, is_committed) for spec in (last, *at))
+        return [
+            {part: end if one[part] < 0 else min(one[part], end) for part, end in ends.items()}
+            for one in found
+        ]
+
+    def _ask(self, topic: str, spec: OffsetSpec, is_committed: bool) -> dict[int, int]:
+        """The offset that ``spec`` names in each partition."""
+        parts = [TopicPartition(topic, partition) for partition in range(self._count(topic))]
+        if not parts:
+            return {}
+        level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
+        doing = f"reading the offsets of {topic}"
+
+        def ask() -> dict[int, int]:
+            futures = self._admin.list_offsets(
+                dict.fromkeys(parts, spec), isolation_level=level, request_timeout=self._seconds
+            )
+            return {
+                part.partition: await_answer(future, doing, seconds=self._seconds).offset
+                for part, future in futures.items()
+            }
+
+        return retry_busy(ask)
+
+    def _count(self, topic: str) -> int:
+        if topic not in self._partitions:
+            counts = count_partitions(self._admin, self._settings, seconds=self._seconds)
+            self._partitions = {topic: 0, **counts}
+        return self._partitions[topic]
+
+
 def read_offsets(
     settings: KafkaSettings,
     topic: str,
@@ -39,49 +100,32 @@ def read_offsets(
     is_committed: bool = True,
     seconds: float = REQUEST_SECONDS,
 ) -> dict[int, OffsetRange]:
-    """What each partition of ``topic`` holds of committed records; empty if it does not exist.
-
-    Without ``is_committed``, also what lies behind a transaction that is still open.
-    """
-    level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
-    first, last = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    count = list_partitions(settings, seconds=seconds).get(topic, 0)
-    starts, ends = _read_specs(settings, topic, count, (first, last), level, seconds=seconds)
-    return {part: OffsetRange(start=starts[part], end=ends[part]) for part in starts}
+    """``OffsetReader.held`` for who asks once."""
+    return OffsetReader(settings, seconds=seconds).held(topic, is_committed=is_committed)
 
 
 def read_offsets_at(
-    settings: KafkaSettings,
-    topic: str,
-    *moments_ms: int,
-    is_committed: bool = True,
-    seconds: float = REQUEST_SECONDS,
+    settings: KafkaSettings, topic: str, *moments_ms: int, seconds: float = REQUEST_SECONDS
 ) -> list[dict[int, int]]:
-    """For each moment, the first offset of each partition that is not older; else its end.
-
-    By the records' own times in Kafka. Later moments never come before earlier ones. Without
-    ``is_committed``, also among what lies behind a transaction that is still open.
-    """
-    level = IsolationLevel.READ_COMMITTED if is_committed else IsolationLevel.READ_UNCOMMITTED
-    last = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    at = [OffsetSpec.for_timestamp(moment) for moment in moments_ms]
-    count = list_partitions(settings, seconds=seconds).get(topic, 0)
-    ends, *found = _read_specs(settings, topic, count, (last, *at), level, seconds=seconds)
-    return [
-        {part: end if one[part] < 0 else min(one[part], end) for part, end in ends.items()}
-        for one in found
-    ]
+    """``OffsetReader.at`` for who asks once."""
+    return OffsetReader(settings, seconds=seconds).at(topic, *moments_ms)
 
 
 def read_group_offsets(
-    settings: KafkaSettings, group: str, topic: str, *, seconds: float = REQUEST_SECONDS
+    settings: KafkaSettings,
+    group: str,
+    topic: str,
+    *,
+    partitions: Collection[int] | None = None,
+    seconds: float = REQUEST_SECONDS,
 ) -> dict[int, int]:
-    """The next offset a consumer group would read of each partition.
+    """The next offset a consumer group would read of each partition, or of those named.
 
     A partition for which none is stored is absent.
     """
-    count = list_partitions(settings, seconds=seconds).get(topic, 0)
-    parts = [TopicPartition(topic, partition) for partition in range(count)]
+    if partitions is None:
+        partitions = range(list_partitions(settings, seconds=seconds).get(topic, 0))
+    parts = [TopicPartition(topic, partition) for partition in partitions]
     if not parts:
         return {}
     # Not the admin client's list_consumer_group_offsets: librdkafka 2.16 crashes the process when
@@ -174,32 +218,6 @@ def _is_end(message: Message) -> bool:
     if error.code() == KafkaError._PARTITION_EOF:
         return True
     raise explain(KafkaException(error), f"looking at the records of {message.topic()}")
-
-
-def _read_specs(
-    settings: KafkaSettings,
-    topic: str,
-    count: int,
-    specs: Iterable[OffsetSpec],
-    level: IsolationLevel,
-    *,
-    seconds: float,
-) -> list[dict[int, int]]:
-    """For each of ``specs`` the offset in each partition, through one client."""
-    parts = [TopicPartition(topic, partition) for partition in range(count)]
-    admin = connect_admin(settings)
-
-    def ask(spec: OffsetSpec) -> dict[int, int]:
-        futures = admin.list_offsets(
-            dict.fromkeys(parts, spec), isolation_level=level, request_timeout=seconds
-        )
-        doing = f"reading the offsets of {topic}"
-        return {
-            part.partition: await_answer(future, doing, seconds=seconds).offset
-            for part, future in futures.items()
-        }
-
-    return [retry_busy(partial(ask, spec)) if parts else {} for spec in specs]
 
 
 def _committed(

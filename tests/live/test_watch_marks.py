@@ -11,9 +11,9 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from orchestration.topic_assets import judge_kept
-from orchestration.watching import looking
+from orchestration.watching import broker
+from orchestration.watching.broker import look_at_broker
 from orchestration.watching.glance import Late
-from orchestration.watching.looking import look_at_broker
 from pipelines.errors import TerminalError, TransientError
 from pipelines.kafka import (
     connect_admin,
@@ -60,7 +60,7 @@ def look(settings: Settings, now: datetime) -> BrokerGlance:
     deadline = time.monotonic() + 60
     while True:
         try:
-            return look_at_broker(settings, now)
+            return look_at_broker(settings, now, seconds=2.0)
         except TransientError:
             if time.monotonic() > deadline:
                 raise
@@ -88,8 +88,8 @@ def test_what_stands_behind_an_open_transaction_is_seen(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody reads it, no lag shows it, and the job's checkpoints go on."""
-    monkeypatch.setattr(looking, "LATE_S", 0)
-    monkeypatch.setattr(looking, "TOO_LATE_S", 0)
+    monkeypatch.setattr(broker, "LATE_S", 0)
+    monkeypatch.setattr(broker, "TOO_LATE_S", 0)
     topic = settings.kafka.topics().decisions.name
     producer = connect_producer(settings.kafka, **{"transactional.id": f"{topic}-open"})
     producer.init_transactions(30)
