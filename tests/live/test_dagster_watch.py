@@ -16,6 +16,8 @@ from pipeline_runs import await_values, running_job, running_sinks
 from watch_daemon import Daemon, daemon_for
 
 from fraudlake.deployment import stop_job
+from orchestration.defs.reconciliation import HOURS
+from orchestration.hours_due import name_hour
 from orchestration.keys import RECONCILIATION
 from pipelines.flink import FlinkRest
 from pipelines.ids import decision_id
@@ -75,10 +77,10 @@ def reconcile(daemon: Daemon) -> dict[str, dg.AssetCheckEvaluation]:
     """The checks of the hour, run as a backfill of one partition."""
     job = daemon.location.resolve_implicit_job_def_def_for_assets([RECONCILIATION])
     assert job is not None
+    hour = name_hour(HOUR)
+    daemon.instance.add_dynamic_partitions(str(HOURS.name), [hour])
     result = job.execute_in_process(
-        instance=daemon.instance,
-        asset_selection=[RECONCILIATION],
-        partition_key=f"{HOUR:%Y-%m-%d-%H:%M}",
+        instance=daemon.instance, asset_selection=[RECONCILIATION], partition_key=hour
     )
     return {one.check_name: one for one in result.get_asset_check_evaluations()}
 
