@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from fraudlake.cli import app
 from pipelines.errors import TerminalError
 from sinks.alerts import cases
-from sinks.alerts.search import Wanted, list_alerts, read_alert
+from sinks.alerts.search import Wanted, list_alerts, read_alert, refresh
 from sinks.alerts.verdicts import give_verdict
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def test_payments_after_the_verdict_are_found_until_they_are_labelled(
     assert list_alerts(settings, grown, limit=9).total == 0
 
     revise(settings, 2, payments=3)
+    refresh(settings)  # else a list may be a second behind
 
     [found] = list_alerts(settings, grown, limit=9).alerts
     assert (found.alert_id, found.grown_by, found.case.verdict) == (alert, 1, "genuine")
