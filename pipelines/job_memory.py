@@ -41,7 +41,7 @@ class Remembered:
     has_run: bool = False
     """Whether all its tasks were once seen to run."""
     build: str = ""
-    """The hash of what was submitted: statement, kernel and how it runs (``fraudlake.build``)."""
+    """The hash of what was submitted: statement, kernel and how it runs (``job.build``)."""
     kernel: str = ""
     """The jar that was submitted with the statement: the one kept beside it."""
     parallelism: int = 1
@@ -63,7 +63,7 @@ class Remembered:
     proved_at: float = 0.0
     """When the job was seen to have come through: starts before that were not in vain."""
     given_up: str = ""
-    """Why programs start it seldom now (``fraudlake.revival``); empty: they may."""
+    """Why programs start it seldom now (``fraudlake.job.revival``); empty: they may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

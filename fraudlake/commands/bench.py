@@ -76,8 +76,8 @@ def stream(
     from bench.rule_choice import write_choice
     from bench.stream import Load, run_stream_benchmark
     from fraudlake.commands.bench_progress import step_bars
+    from fraudlake.job.submission import run_submission
     from fraudlake.stopping import interrupt_on_ending
-    from fraudlake.submission import run_submission
     from pipelines.settings import Settings
 
     interrupt_on_ending()

@@ -38,7 +38,7 @@ def faults(
     from bench.faults.run import run_fault_bench
     from bench.faults.traffic import FaultLoad, span_ms
     from fraudlake.commands.bench_progress import step_bars
-    from fraudlake.local_operator import LocalOperator
+    from fraudlake.job.local_operator import LocalOperator
     from pipelines.settings import Settings
 
     settings = Settings.from_env()

@@ -36,7 +36,7 @@ def latency(
     """
     from bench.latency import LatencyLoad, run_latency_benchmark
     from fraudlake.commands.bench_progress import step_bars
-    from fraudlake.submission import run_submission
+    from fraudlake.job.submission import run_submission
     from pipelines.settings import Settings
 
     with step_bars() as bars:

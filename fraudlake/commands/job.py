@@ -53,7 +53,7 @@ def submit(
     """
     from rich.console import Console
 
-    from fraudlake.deployment import submit_if_missing, submit_job
+    from fraudlake.job.deployment import submit_if_missing, submit_job
     from pipelines.settings import Settings
 
     if savepoint is not None and fresh:
@@ -103,8 +103,8 @@ def restore(
     """
     from rich.console import Console
 
-    from fraudlake.deployment import restore_job
-    from fraudlake.revival import revive_held
+    from fraudlake.job.deployment import restore_job
+    from fraudlake.job.revival import revive_held
     from pipelines.settings import Settings
 
     with Console(stderr=True).status("starting the job as it was"):
@@ -128,7 +128,7 @@ def keep() -> None:
     """
     from datetime import UTC, datetime
 
-    from fraudlake.keeper import keep_job
+    from fraudlake.job.keeper import keep_job
     from pipelines.settings import Settings
 
     def say(text: str) -> None:
@@ -142,7 +142,7 @@ def stop(as_json: AsJson = False) -> None:
     """Stop the job with a savepoint, from which the next `submit` goes on."""
     from rich.console import Console
 
-    from fraudlake.deployment import stop_job
+    from fraudlake.job.deployment import stop_job
     from pipelines.settings import Settings
 
     with Console(stderr=True).status("stopping with a savepoint"):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fraudlake.deploy import Deployed
-    from fraudlake.switch_report import SwitchReport
+    from fraudlake.job.deploy import Deployed
+    from fraudlake.job.switch_report import SwitchReport
 
 
 def deploy(
@@ -30,7 +30,7 @@ def deploy(
     """
     from rich.console import Console
 
-    from fraudlake.deploy import deploy_job
+    from fraudlake.job.deploy import deploy_job
     from fraudlake.stopping import interrupt_on_ending
     from pipelines.settings import Settings
 

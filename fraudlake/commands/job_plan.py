@@ -29,7 +29,7 @@ def plan(
 
     Example: fraudlake job plan --ruleset my_rules.toml --sql
     """
-    from fraudlake.submission import write_sql
+    from fraudlake.job.submission import write_sql
     from pipelines.features import load_features
     from pipelines.rules import load_ruleset
     from pipelines.settings import Settings

@@ -32,8 +32,8 @@ def status(
     """
     from rich.console import Console
 
-    from fraudlake.job_facts import read_facts, read_given_up
-    from fraudlake.job_table import Look, render_job
+    from fraudlake.job.facts import read_facts, read_given_up
+    from fraudlake.job.table import Look, render_job
     from pipelines.flink import FlinkRest
     from pipelines.job_figures import FigureReader
     from pipelines.settings import Settings
@@ -63,7 +63,7 @@ def _watch(settings: Settings, rest: FlinkRest, console: Console, *, as_json: bo
     """Until Ctrl-C or SIGTERM; a cluster that is away is waited for, and said to be away."""
     from rich.live import Live
 
-    from fraudlake.job_watch import JobWatch
+    from fraudlake.job.watch import JobWatch
     from fraudlake.stopping import stop_on_signal
 
     watching = JobWatch(settings, rest, clock=time.monotonic)

@@ -50,7 +50,7 @@ def apply(ruleset: RuleSet = None, feature: Feature = None, as_json: AsJson = Fa
     `fraudlake job deploy` and `job submit` do it for you. Old rows show NULL; nothing is ever
     dropped or renamed. Example: fraudlake lake apply --ruleset my_rules.toml
     """
-    from fraudlake.lake_tables import apply_tables
+    from fraudlake.job.lake_tables import apply_tables
     from pipelines.settings import Settings
 
     settings = Settings.from_env()
@@ -64,7 +64,7 @@ def diff(ruleset: RuleSet = None, feature: Feature = None, as_json: AsJson = Fal
 
     Example: fraudlake lake diff --ruleset my_rules.toml
     """
-    from fraudlake.lake_tables import plan_tables
+    from fraudlake.job.lake_tables import plan_tables
     from pipelines.settings import Settings
 
     settings = Settings.from_env()
@@ -149,7 +149,7 @@ def _run(
 
 
 def _tell(changes: Sequence[Change], *, as_json: bool, is_done: bool) -> None:
-    from fraudlake.lake_tables import describe
+    from fraudlake.job.lake_tables import describe
 
     if as_json:
         typer.echo(json.dumps({"changes": [describe(change) for change in changes]}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from fraudlake.job_facts import read_given_up
+from fraudlake.job.facts import read_given_up
 from fraudlake.stack.home import Home
 from fraudlake.stack.parts import JOB, apply_endpoints, endpoint_of, local_servers
 from fraudlake.stack.processes import find_processes, memory_bytes

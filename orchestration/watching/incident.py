@@ -2,7 +2,7 @@
 
 Flink restarts what fails, and the stack's keeper brings back what a dead JobManager took along.
 What is left is a job that has ended: given up by Flink, cancelled by hand, or still unknown after
-one more look. Keeper and watch draw on one budget (``fraudlake.revival``): where it is used up,
+one more look. Keeper and watch draw on one budget (``fraudlake.job.revival``): where it is used up,
 nothing is asked for.
 """
 

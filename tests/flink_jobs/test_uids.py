@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from flink_jobs.uids import name_node, name_nodes
-from fraudlake.submission import CLIENT_OPTIONS
+from fraudlake.job.submission import CLIENT_OPTIONS
 
 PROGRAM = Path(__file__).with_name("compiled_plan.py")
 UID = "table.exec.uid.format"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from fraudlake.deployment import Deployment, submit_job
+from fraudlake.job.deployment import Deployment, submit_job
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_consumer, read_offsets
 

@@ -19,9 +19,9 @@ from confluent_kafka import TopicPartition
 from pipeline_runs import read_values
 from test_job_decisions import transaction
 
-from fraudlake import deployment
-from fraudlake.deploy import deploy_job
-from fraudlake.keeper import restore_if_lost
+from fraudlake.job import deployment
+from fraudlake.job.deploy import deploy_job
+from fraudlake.job.keeper import restore_if_lost
 from pipelines.errors import JobError, RulesetError
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_consumer, connect_producer, read_offsets

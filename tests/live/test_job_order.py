@@ -13,7 +13,7 @@ import pytest
 from pipeline_runs import await_values
 from test_job_decisions import send, transaction
 
-from fraudlake.submission import run_submission
+from fraudlake.job.submission import run_submission
 from pipelines.flink import FlinkRest
 from pipelines.kafka import create_topics
 

@@ -11,7 +11,7 @@ import pytest
 from bench.faults.comparison import DERIVED
 from bench.faults.run import run_fault_bench
 from bench.faults.traffic import FaultLoad, span_ms
-from fraudlake.local_operator import LocalOperator
+from fraudlake.job.local_operator import LocalOperator
 from pipelines.features import load_features
 
 if TYPE_CHECKING:

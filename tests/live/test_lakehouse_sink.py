@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 
-from fraudlake.lake_tables import apply_tables
+from fraudlake.job.lake_tables import apply_tables
 from pipelines.errors import SinkError, TransientError
 from pipelines.ids import decision_id
 from pipelines.kafka import connect_admin, create_topics, read_group_offsets, read_offsets

@@ -24,7 +24,7 @@ import pytest
 from confluent_kafka import Message, Producer
 from decision_records import DECISION, decision_value
 
-from fraudlake.lake_tables import apply_tables
+from fraudlake.job.lake_tables import apply_tables
 from pipelines.errors import TransientError
 from pipelines.kafka import read_offsets
 from sinks.lakehouse.catalog import find_catalog

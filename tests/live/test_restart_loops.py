@@ -14,9 +14,9 @@ from test_job_decisions import send_transactions, transaction
 from test_job_upgrade import until
 from watch_daemon import Daemon, daemon_for
 
-from fraudlake.deployment import restore_job
-from fraudlake.keeper import restore_if_lost
-from fraudlake.saved_state import local_path
+from fraudlake.job.deployment import restore_job
+from fraudlake.job.keeper import restore_if_lost
+from fraudlake.job.saved_state import local_path
 from orchestration.watching.looking import Lookout
 from orchestration.watching.restarts import judge_restarts
 from pipelines.errors import JobError

@@ -13,7 +13,7 @@ from test_job_decisions import send_transactions, transaction
 from test_job_upgrade import until
 from watch_daemon import Daemon, daemon_for
 
-from fraudlake.keeper import restore_if_lost
+from fraudlake.job.keeper import restore_if_lost
 from fraudlake.stack.home import Home
 from fraudlake.stack.readiness import answers
 from fraudlake.stack.supervisor import Supervisor

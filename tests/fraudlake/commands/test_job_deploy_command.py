@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from fraudlake import deploy
 from fraudlake.cli import app
+from fraudlake.job import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

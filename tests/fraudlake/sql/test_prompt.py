@@ -14,7 +14,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from fraudlake.lake_tables import apply_tables
+from fraudlake.job.lake_tables import apply_tables
 from fraudlake.sql.completion import SqlCompleter
 from fraudlake.sql.prompt import Prompt, ask_until_quit
 from pipelines.settings import Settings

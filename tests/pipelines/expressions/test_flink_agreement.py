@@ -27,8 +27,8 @@ from expression_cases import (
     sentence_row,
 )
 
+from fraudlake.job.submission import CLIENT_OPTIONS
 from fraudlake.stack.kernel import build_kernel
-from fraudlake.submission import CLIENT_OPTIONS
 from pipelines.expressions.folding import fold
 from pipelines.expressions.interpret import evaluate
 from pipelines.expressions.parsing import parse_expression

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlake.saved_state import checkpoint_uri
-from fraudlake.submission import JOB, read_side_inputs, run_submission
+from fraudlake.job.saved_state import checkpoint_uri
+from fraudlake.job.submission import JOB, read_side_inputs, run_submission
 from pipelines.errors import FraudlakeError, JobError, TransientError
 from pipelines.flink import ENDED_STATES, FlinkRest
 from pipelines.job_memory import Remembered, remember

@@ -14,8 +14,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from fraudlake.kept_parts import forget_parts
-from fraudlake.saved_state import checkpoint_folder, local_path
+from fraudlake.job.kept_parts import forget_parts
+from fraudlake.job.saved_state import checkpoint_folder, local_path
 from pipelines.job_memory import remember, remembered
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake import deployment, revival
-from fraudlake.deployment import Deployment
-from fraudlake.revival import note_steady, revive_held
+from fraudlake.job import deployment, revival
+from fraudlake.job.deployment import Deployment
+from fraudlake.job.revival import note_steady, revive_held
 from pipelines.errors import FraudlakeError, JobError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import (

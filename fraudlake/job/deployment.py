@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fraudlake.build import build_of
-from fraudlake.kept_parts import is_kept, keep_kernel, keep_statement
-from fraudlake.lake_tables import bring_up_tables
-from fraudlake.priming import end_left_over, prime
-from fraudlake.rule_records import keep_rules, record_rules
-from fraudlake.saved_state import checkpoint_uri, named_state, newest_state
+from fraudlake.job.build import build_of
+from fraudlake.job.kept_parts import is_kept, keep_kernel, keep_statement
+from fraudlake.job.lake_tables import bring_up_tables
+from fraudlake.job.priming import end_left_over, prime
+from fraudlake.job.rule_records import keep_rules, record_rules
+from fraudlake.job.saved_state import checkpoint_uri, named_state, newest_state
+from fraudlake.job.submission import JOB, run_submission, write_sql
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
-from fraudlake.submission import JOB, run_submission, write_sql
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest, Job
@@ -83,7 +83,7 @@ def submit_job(
 
     It goes on from its newest savepoint or checkpoint, or from ``savepoint``, unless ``is_fresh``;
     under the rule set that was deployed last, unless one is named. Without a state, what it
-    knows beside its transactions is read first (``fraudlake.priming``). A faulty rule file is
+    knows beside its transactions is read first (``fraudlake.job.priming``). A faulty rule file is
     refused before anything starts; a job of the same name that already runs is left alone, and is
     an error. The rule set is recorded once the job runs. ``say`` hears of the steps, ``warn`` of
     what was left undone.
@@ -173,7 +173,7 @@ def restore_job(
     """Start the last deployment again, as it was; None if Flink works on one of its name.
 
     JobError if none was ever deployed, or if a person stopped it: then a person starts it. A
-    program that asks hands in a ``start`` of its own (``fraudlake.revival``).
+    program that asks hands in a ``start`` of its own (``fraudlake.job.revival``).
     """
     with hold_job(settings):
         known = remembered(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.kept_parts import forget_parts, is_kept, keep_kernel, keep_statement
+from fraudlake.job.kept_parts import forget_parts, is_kept, keep_kernel, keep_statement
 from pipelines.job_memory import Remembered, statement_file
 from pipelines.settings import Settings, StackSettings
 

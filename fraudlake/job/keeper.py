@@ -2,8 +2,8 @@
 
 Flink itself restarts a job whose tasks fail. A JobManager that dies takes its jobs along: it comes
 back empty, and the job is handed to it again from the newest whole checkpoint. A job that is lost
-again and again is given up (``fraudlake.revival``): then it is tried seldom, until it stays or a
-person starts it.
+again and again is given up (``fraudlake.job.revival``): then it is tried seldom, until it stays or
+a person starts it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from fraudlake.deployment import RUNNING_SECONDS
-from fraudlake.revival import STEADY_SECONDS, may_revive, note_steady, revive_held
+from fraudlake.job.deployment import RUNNING_SECONDS
+from fraudlake.job.revival import STEADY_SECONDS, may_revive, note_steady, revive_held
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
 from pipelines.job_memory import hold_job, remembered
@@ -21,7 +21,7 @@ from pipelines.job_memory import hold_job, remembered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fraudlake.deployment import Deployment
+    from fraudlake.job.deployment import Deployment
     from pipelines.flink import Job
     from pipelines.job_memory import Remembered
     from pipelines.settings import Settings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fraudlake import saved_state
-from fraudlake.saved_state import named_state, newest_state
+from fraudlake.job import saved_state
+from fraudlake.job.saved_state import named_state, newest_state
 from pipelines.errors import JobError
 from pipelines.job_memory import Remembered, remember
 from pipelines.settings import FlinkSettings, Settings, StackSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fraudlake.job_facts import read_facts
-from fraudlake.job_table import Look, render_job
+from fraudlake.job.facts import read_facts
+from fraudlake.job.table import Look, render_job
 from pipelines.errors import JobError, TransientError
 from pipelines.job_figures import FigureReader
 

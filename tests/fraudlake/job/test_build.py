@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from fraudlake.build import build_of
+from fraudlake.job.build import build_of
 from pipelines.settings import Settings
 
 SETTINGS = Settings()

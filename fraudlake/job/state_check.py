@@ -19,7 +19,7 @@ def refuse_other_state(known: Remembered, kernel: Path, *, base_currency: str) -
     """JobError, with every reason, where ``kernel`` would misread the state of the job ``known``.
 
     What is not known of the old job, because a release submitted it that kept no kernel
-    (``fraudlake.kept_parts``), is not compared.
+    (``fraudlake.job.kept_parts``), is not compared.
     """
     faults = _layout_faults(read_layouts(Path(known.kernel)), read_layouts(kernel))
     if known.base_currency and known.base_currency != base_currency:

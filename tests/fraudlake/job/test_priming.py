@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake import deployment, priming
-from fraudlake.priming import SideInput, prime
+from fraudlake.job import deployment, priming
+from fraudlake.job.priming import SideInput, prime
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
 from pipelines.job_memory import Remembered, remember, remembered

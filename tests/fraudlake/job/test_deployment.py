@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fraudlake import deployment
-from fraudlake.deployment import (
+from fraudlake.job import deployment
+from fraudlake.job.deployment import (
     Deployment,
     choose_ruleset,
     restore_held,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from fraudlake.job_watch import JobWatch, Seen
+from fraudlake.job.watch import JobWatch, Seen
 from pipelines.flink import FlinkRest
 from pipelines.settings import FlinkSettings, Settings
 

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fraudlake.build import build_of
-from fraudlake.deployment import (
+from fraudlake.job.build import build_of
+from fraudlake.job.deployment import (
     RUNNING_SECONDS,
     Deployment,
     check_transactions,
@@ -18,16 +18,16 @@ from fraudlake.deployment import (
     submit_again,
     submit_held,
 )
-from fraudlake.kept_parts import is_kept
-from fraudlake.lake_tables import bring_up_tables
-from fraudlake.old_states import clear_old_states
-from fraudlake.rule_records import keep_rules, record_rules
-from fraudlake.saved_state import newest_state
+from fraudlake.job.kept_parts import is_kept
+from fraudlake.job.lake_tables import bring_up_tables
+from fraudlake.job.old_states import clear_old_states
+from fraudlake.job.rule_records import keep_rules, record_rules
+from fraudlake.job.saved_state import newest_state
+from fraudlake.job.state_check import refuse_other_state
+from fraudlake.job.submission import JOB, run_submission, write_sql
+from fraudlake.job.switch_report import SwitchReport, mark_progress, report_switch
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
-from fraudlake.state_check import refuse_other_state
-from fraudlake.submission import JOB, run_submission, write_sql
-from fraudlake.switch_report import SwitchReport, mark_progress, report_switch
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest

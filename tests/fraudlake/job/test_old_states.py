@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.old_states import clear_old_states
+from fraudlake.job.old_states import clear_old_states
 from pipelines.job_memory import Remembered, remember, remembered, statement_file
 from pipelines.settings import FlinkSettings, Settings, StackSettings
 

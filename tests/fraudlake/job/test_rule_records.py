@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake import deployment
-from fraudlake.deployment import submit_if_missing, submit_job
-from fraudlake.lake_tables import bring_up_tables
-from fraudlake.rule_records import keep_rules, record_rules
+from fraudlake.job import deployment
+from fraudlake.job.deployment import submit_if_missing, submit_job
+from fraudlake.job.lake_tables import bring_up_tables
+from fraudlake.job.rule_records import keep_rules, record_rules
 from fraudlake.stack.ports import choose_ports
 from pipelines.errors import JobError, SinkError
 from pipelines.features import load_features

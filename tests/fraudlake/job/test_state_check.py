@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fraudlake.job.state_check import LAYOUTS, read_layouts, refuse_other_state
 from fraudlake.stack.project import KERNEL
-from fraudlake.state_check import LAYOUTS, read_layouts, refuse_other_state
 from pipelines.errors import JobError
 from pipelines.job_memory import Remembered
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake import deploy
-from fraudlake.build import build_of
-from fraudlake.deploy import deploy_job
-from fraudlake.deployment import Deployment
-from fraudlake.kept_parts import keep_kernel
-from fraudlake.state_check import LAYOUTS
-from fraudlake.switch_report import Mark, SwitchReport
+from fraudlake.job import deploy
+from fraudlake.job.build import build_of
+from fraudlake.job.deploy import deploy_job
+from fraudlake.job.deployment import Deployment
+from fraudlake.job.kept_parts import keep_kernel
+from fraudlake.job.state_check import LAYOUTS
+from fraudlake.job.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import Remembered, remember, remembered, statement_file

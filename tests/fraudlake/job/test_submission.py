@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from fraudlake import submission
+from fraudlake.job import submission
+from fraudlake.job.submission import _cause, run_submission
 from fraudlake.stack.flink_home import FlinkHome
-from fraudlake.submission import _cause, run_submission
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def test_killed_deployment_leaves_no_program_behind_that_submits_a_job(tmp_path:
     python.chmod(0o755)
     script = f"""
 from pathlib import Path
-from fraudlake import submission
+from fraudlake.job import submission
 from fraudlake.stack.flink_home import FlinkHome
 from pipelines.settings import Settings
 home = FlinkHome(python=Path({str(python)!r}), home=Path("/"), version="2")

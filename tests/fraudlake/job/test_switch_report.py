@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fraudlake.switch_report import longest_gap_s, lost_and_doubled
+from fraudlake.job.switch_report import longest_gap_s, lost_and_doubled
 from sinks.reconciliation.counts import OffsetCounts
 
 STRETCH = {0: range(10, 14), 1: range(5)}

@@ -12,7 +12,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fraudlake.job_facts import JobFacts
+    from fraudlake.job.facts import JobFacts
 
 RULES_SHOWN = 5
 
