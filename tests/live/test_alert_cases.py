@@ -130,7 +130,7 @@ def test_document_of_another_hand_is_named_and_takes_the_queue_from_nobody(
     settings: Settings, alert: str, index: Elasticsearch
 ) -> None:
     month = read_alert(settings, alert).version.index
-    odd = {"@timestamp": "2026-11-01T00:00:00Z", "event": {"id": "odd"}, "case": {"notes": "hi"}}
+    odd = {"@timestamp": "2026-11-01T00:00:00Z", "event": {"id": "odd"}, "case": {"status": "open"}}
     index.index(index=month, id="odd", document=odd, refresh=True)
 
     listed = CliRunner().invoke(app, ["alerts", "list", "--json"], env=settings.to_env())
