@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 POLL_SECONDS = 0.3
+STOPPING_SECONDS = 10.0
 Outcome = Literal["unchanged", "started", "replaced"]
 
 
@@ -167,17 +168,20 @@ def _stop(
 ) -> str:
     """Stop the old job, and start it again if we are interrupted meanwhile.
 
-    Flink makes the savepoint all the same, and ends the job behind it.
+    Flink makes the savepoint all the same, and ends the job behind it; unless it had not heard of
+    it yet. One that is slow to end is left to the keeper.
     """
     try:
         return stop_held(settings, rest, running, is_making_way=True)
     except FraudlakeError:
         raise  # it goes on; or nothing is known of it, and the keeper looks after it
     except BaseException as error:
-        say("waiting for the old job to have stopped, and starting it again")
-        rest.await_end(running.job_id, wait_seconds=RUNNING_SECONDS)
+        say("waiting whether the old job stops, to start it again")
+        rest.await_end(running.job_id, wait_seconds=STOPPING_SECONDS)
         if rest.active_job(settings.flink.job_name) is None:
             say(_tell_return(_roll_back(settings, rest, known, None, cause=error)))
+        else:
+            say("the old job goes on. Should it stop after all, the keeper starts it again")
         raise
 
 
