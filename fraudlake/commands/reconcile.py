@@ -107,6 +107,8 @@ def show_findings(findings: Sequence[Finding]) -> None:
     notes = [finding.note for finding in findings if finding.note]
     for note in notes:
         console.print(f"[yellow]{note}[/yellow]", highlight=False, soft_wrap=True)
-    if is_balanced(findings):
+    if not any(getattr(finding, name) for finding in findings for name in COLUMNS):
+        console.print("[yellow]nothing has come in yet: there was nothing to compare[/yellow]")
+    elif is_balanced(findings):
         what = "everything that can be seen" if notes else "everything that came in"
         console.print(f"[green]{what} was decided and stored exactly once[/green]")
