@@ -35,7 +35,7 @@ def judge_restarts(
     lost = [moment for moment in notes.revived if now - moment < WINDOW_S]
     figures = {"failed": len(failed), "started again": len(lost)}
     if notes.given_up != "" and (stream.job is None or not stream.job.is_active):
-        return fail(f"no program starts the job any more: {notes.given_up}", **figures)
+        return fail(f"the job does not come back: {notes.given_up}", **figures)
     span = f"within the last {WINDOW_S / 60:.0f} min"
     if not failed and not lost:
         return is_well(f"the job did not fail {span}", **figures)

@@ -118,7 +118,7 @@ def test_job_that_no_start_brings_back_is_left_to_a_person_who_begins_anew(
         assert "the job is lost: 5 starts within 15 min were in vain; tried again at" in line
         seen = Lookout().look(datetime.now(UTC))
         verdict = judge_restarts(seen.notes, seen.stream, seen.at)
-        assert verdict.sentence.startswith("no program starts the job any more: 5 starts")
+        assert verdict.sentence.startswith("the job does not come back: 5 starts")
         assert restore_if_lost(settings) is None
         daemon.tick()
         assert len(daemon.runs) == 1

@@ -43,8 +43,8 @@ def failures(*seconds_ago: float) -> tuple[Failure, ...]:
         (notes(revived=(T - 7,)), stream(), "WARN", "7 s ago the last time"),
         (notes(revived=(T - 500, T - 300)), stream(failures=failures(40)), "ERROR", LOST),
         (notes(revived=(T - 601,)), NO_JOB, "passed", "did not fail"),
-        (notes(given_up="in vain"), NO_JOB, "ERROR", "no program starts the job any more: in vain"),
-        (notes(given_up="in vain"), stream(job("FAILED")), "ERROR", "any more: in vain"),
+        (notes(given_up="in vain"), NO_JOB, "ERROR", "the job does not come back: in vain"),
+        (notes(given_up="in vain"), stream(job("FAILED")), "ERROR", "come back: in vain"),
         (notes(given_up="in vain"), stream(), "passed", "did not fail"),  # a person's, by hand
         (notes(), AWAY, "WARN", "nothing is known"),
         (AWAY, stream(), "WARN", "nothing is known"),
