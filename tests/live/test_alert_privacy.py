@@ -67,6 +67,7 @@ _DIGITS = re.compile(r"(?<!\d)\d{13,19}(?!\d)")
 _GROUPS = re.compile(r"(?<!\d)\d{4}([ ./_-])\d{4}\1\d{4}\1\d{1,7}(?!\d)")
 _KNOWN = re.compile(
     r"(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])"
+    r"|(?<![0-9a-z])[a-z]_(?=[0-9]*[a-f])[0-9a-f]{10,16}(?![0-9a-z])"  # t_19e0699536255754
     r"|(?<!\d)1[78]\d{11}(?:\d{3}|\d{6})?(?!\d)"
     r"|\d\.\d+(?:e-?\d+)?"
     r"|jaas-\d+"  # a file of Flink's, by a random number
@@ -95,6 +96,9 @@ def test_the_search_for_card_numbers_finds_them() -> None:
         grouped = sign.join(["4111"] + ["1111"] * 3)
         assert find_private(f"({grouped})") == {grouped}
     assert find_private(f"4111111111111112 0.4111111111111111 {alert_id(4)}") == set()
+    # An id of the generator's, thirteen digits of which have a right check digit.
+    assert find_private("t_19e0699536255754") == set()
+    assert find_private(f"t_{CARD_NUMBERS[3]}") == {CARD_NUMBERS[3]}
 
 
 def add_private(emissions: Iterator[Emission]) -> Iterator[Emission]:
