@@ -154,7 +154,7 @@ def test_the_doctor_sees_catalog_and_bucket(settings: Settings, s3: Store) -> No
     assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 0"
     assert [one.partition(" ")[0] for one in s3.requests()[before:]] == ["HEAD"]
     store_decisions(settings, decision_blocks({}))
-    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 4"
+    assert describe_reach(settings) == "the default catalog answers; tables in namespace fraud: 1"
 
     with pytest.raises(SinkError, match="there is no bucket nowhere; create it"):
         describe_reach(with_lakehouse(settings, warehouse="s3://nowhere/lake"))
