@@ -59,6 +59,10 @@ def instance(
     monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "yes")
     program = Path(sys.executable).with_name("dagster-daemon")
     log = tmp_path / "daemon.log"
+    # Two processes that make its databases at once trip over each other: they are made before.
+    with dg.DagsterInstance.from_config(str(tmp_path)) as made:
+        assert made.all_instigator_state() == []
+        assert made.get_runs(limit=1) == []
     with log.open("w") as out:
         daemon = subprocess.Popen(
             [program, "run", "-w", str(WORKSPACE)],
