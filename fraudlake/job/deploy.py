@@ -122,7 +122,6 @@ def _replace(
 ) -> Deployed:
     known = remembered(settings)
     mark = mark_progress(settings)
-    say("stopping the old job with a savepoint")
     savepoint = _stop(settings, rest, running, known, say)
     try:
         say(f"starting the new one from {savepoint}")
@@ -172,6 +171,7 @@ def _stop(
     it yet. One that is slow to end is left to the keeper.
     """
     try:
+        say("stopping the old job with a savepoint")
         return stop_held(settings, rest, running, is_making_way=True)
     except FraudlakeError:
         raise  # it goes on; or nothing is known of it, and the keeper looks after it

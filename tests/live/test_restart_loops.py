@@ -16,7 +16,7 @@ from watch_daemon import Daemon, daemon_for
 
 from fraudlake.job.deployment import restore_job
 from fraudlake.job.keeper import restore_if_lost
-from fraudlake.job.saved_state import local_path
+from fraudlake.job.saved_state import local_path, newest_state
 from orchestration.watching.looking import Lookout
 from orchestration.watching.restarts import judge_restarts
 from pipelines.errors import JobError
@@ -64,7 +64,8 @@ def newest_metadata(settings: Settings, job_id: str) -> Path:
     until(lambda: rest.newest_saved(job_id) is not None)
     rest.cancel(job_id)
     rest.await_end(job_id, wait_seconds=30)
-    folder = local_path(rest.newest_saved(job_id) or "")
+    # By what lies there, as a start goes: what Flink told last may have been replaced since.
+    folder = local_path(newest_state(settings) or "")
     assert folder is not None
     return folder / "_metadata"
 
