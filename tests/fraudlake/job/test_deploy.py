@@ -325,6 +325,24 @@ def test_change_that_is_interrupted_while_the_old_job_stops_starts_it_again(
     assert cluster.origins == ([STOPPED_AT] if stops_later else [])
 
 
+def test_change_that_is_interrupted_as_it_says_so_tells_that_the_old_job_goes_on(
+    settings: Settings, cluster: Cluster
+) -> None:
+    """The signal often comes while the line is written; the command then ended without a word."""
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("stopping the old job"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy_job(settings, ruleset="speed", say=say)
+
+    assert cluster.running == OLD
+    assert said[-1] == "the old job goes on. Should it stop after all, the keeper starts it again"
+
+
 def test_new_job_that_is_being_ended_is_not_taken_for_one_that_a_person_ended(
     settings: Settings, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
