@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from orchestration.defs.repair import judge_job
+from orchestration.defs.repair import judge_job, tell_start
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import JOB
 from orchestration.resources import Stream
@@ -78,10 +78,4 @@ def _tell_stop(answer: Mapping[str, Any]) -> dict[str, Any]:
 def _tell_start(answer: Mapping[str, Any]) -> dict[str, Any]:
     if "job_id" not in answer:
         return {"done": "ran already"}
-    return {
-        "done": "started",
-        "job id": answer["job_id"],
-        "rule set": answer["ruleset"],
-        "started from": answer["savepoint"] or "empty profiles",
-        "page": dg.MetadataValue.url(answer["url"]),
-    }
+    return {"done": "started", **tell_start(answer)}

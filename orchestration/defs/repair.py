@@ -4,7 +4,7 @@ It materializes nothing. What comes back is what was deployed last, so where rul
 have moved on since, the asset stays marked as behind.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,8 +65,12 @@ def _restore(stream: Stream, *, log: Callable[[str], object]) -> dict[str, Any]:
     answer = stream.restore(log=log)
     if "job_id" not in answer:
         return {"repair": "ran already"}
+    return {"repair": "restored", **tell_start(answer)}
+
+
+def tell_start(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """A job that was started, in the words of its asset's page."""
     return {
-        "repair": "restored",
         "job id": answer["job_id"],
         "rule set": answer["ruleset"],
         "started from": answer["savepoint"] or "empty profiles",
