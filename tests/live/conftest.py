@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import secrets
 import tempfile
+import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +18,7 @@ from fraudlake.stack.lifecycle import start_stack
 from fraudlake.stack.ports import choose_ports
 from fraudlake.stack.purge import purge_stack
 from fraudlake.stack.shutdown import stop_stack
+from pipelines.flink import ENDED_STATES, FlinkRest
 from pipelines.kafka import create_topics
 from pipelines.settings import Settings
 from sinks.alerts import template
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
 PORTS += ("elasticsearch_port", "elasticsearch_transport_port", "dagster_port")
 PORTS += ("jobmanager_metrics_port", "taskmanager_metrics_port")
+
+GIVEN_BACK_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -52,18 +58,38 @@ def stack() -> Iterator[Settings]:
 
 
 @pytest.fixture
-def settings(stack: Settings) -> Settings:
+def settings(stack: Settings) -> Iterator[Settings]:
     """The same servers, with fresh topics, index and namespace for this test alone."""
     name = f"t{secrets.token_hex(4)}"
     kafka = dataclasses.replace(stack.kafka, topic_prefix=f"{name}-")
     create_topics(kafka, kafka.topics().all())
-    return dataclasses.replace(
+    yield dataclasses.replace(
         stack,
         kafka=kafka,
         flink=dataclasses.replace(stack.flink, job_name=name),
         elasticsearch=dataclasses.replace(stack.elasticsearch, index=f"{name}-alerts"),
         lakehouse=dataclasses.replace(stack.lakehouse, namespace=name),
     )
+    if not stack.flink.external:
+        give_slots_back(stack.flink.rest_url)
+
+
+def give_slots_back(rest_url: str) -> None:
+    """A job that a test left running would starve the next: it is ended, and the test fails."""
+    deadline = time.monotonic() + GIVEN_BACK_SECONDS
+    while True:
+        cluster = FlinkRest(rest_url).cluster()
+        if cluster.slots_free == cluster.slots_total:
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    with urllib.request.urlopen(f"{rest_url}/jobs/overview", timeout=10) as answer:
+        jobs = [job for job in json.load(answer)["jobs"] if job["state"] not in ENDED_STATES]
+    for job in jobs:
+        FlinkRest(rest_url).cancel(job["jid"])
+    left = ", ".join(f"{job['name']} ({job['jid']}, {job['state']})" for job in jobs)
+    pytest.fail(f"left running on Flink: {left}")
 
 
 @pytest.fixture

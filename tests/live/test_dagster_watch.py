@@ -120,6 +120,7 @@ def test_hour_is_whole_until_a_row_is_taken_away_which_is_then_named(
         while not (alerted := reconcile(daemon)["alerted_once"]).passed:
             assert time.monotonic() < deadline, alerted.description
         assert f"0 of {FLAGGED} alerts in Elasticsearch missing" in str(alerted.description)
+        stop_job(settings)  # as somebody who means it: a tick starts a cancelled one again
 
     victim = next(one for one in decisions if one["transaction"]["transaction_id"] == "t17")
     delete_row(settings, victim["decision_id"])
