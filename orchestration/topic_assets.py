@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from orchestration.check_results import to_result
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.owners import DATA_PLATFORM
 from orchestration.resources import Broker
 from orchestration.verdict import Verdict, is_well, warn
-from orchestration.verdicts import to_result
 from pipelines.topics import Topic, Topics, declare_topics
 
 KEPT = "kept_as_declared"

@@ -53,7 +53,7 @@ def submit(
     """
     from rich.console import Console
 
-    from fraudlake.job.deployment import submit_if_missing, submit_job
+    from fraudlake.job.start import submit_if_missing, submit_job
     from pipelines.settings import Settings
 
     if savepoint is not None and fresh:
@@ -103,7 +103,7 @@ def restore(
     """
     from rich.console import Console
 
-    from fraudlake.job.deployment import restore_job
+    from fraudlake.job.restore import restore_job
     from fraudlake.job.revival import revive_held
     from pipelines.settings import Settings
 
@@ -142,7 +142,7 @@ def stop(as_json: AsJson = False) -> None:
     """Stop the job with a savepoint, from which the next `submit` goes on."""
     from rich.console import Console
 
-    from fraudlake.job.deployment import stop_job
+    from fraudlake.job.stop import stop_job
     from pipelines.settings import Settings
 
     with Console(stderr=True).status("stopping with a savepoint"):

@@ -8,22 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from fraudlake.job.build import build_of
-from fraudlake.job.deployment import (
-    RUNNING_SECONDS,
-    Deployment,
-    check_transactions,
-    choose_ruleset,
-    end_untried,
-    stop_held,
-    submit_again,
-    submit_held,
-)
 from fraudlake.job.kept_parts import is_kept
 from fraudlake.job.lake_tables import bring_up_tables
+from fraudlake.job.launch import RUNNING_SECONDS, Deployment
 from fraudlake.job.old_states import clear_old_states
+from fraudlake.job.restore import end_untried, submit_again
 from fraudlake.job.rule_records import keep_rules, record_rules
 from fraudlake.job.saved_state import newest_state
+from fraudlake.job.start import check_transactions, choose_ruleset, submit_held
 from fraudlake.job.state_check import refuse_other_state
+from fraudlake.job.stop import stop_held
 from fraudlake.job.submission import JOB, run_submission, write_sql
 from fraudlake.job.switch_report import SwitchReport, mark_progress, report_switch
 from fraudlake.stack.flink_home import find_flink

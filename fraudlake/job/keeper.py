@@ -12,7 +12,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from fraudlake.job.deployment import RUNNING_SECONDS
+from fraudlake.job.launch import RUNNING_SECONDS
 from fraudlake.job.revival import STEADY_SECONDS, may_revive, note_steady, revive_held
 from pipelines.errors import FraudlakeError, TransientError
 from pipelines.flink import WANTED_ENDS, FlinkRest
@@ -21,7 +21,7 @@ from pipelines.job_memory import hold_job, remembered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fraudlake.job.deployment import Deployment
+    from fraudlake.job.launch import Deployment
     from pipelines.flink import Job
     from pipelines.job_memory import Remembered
     from pipelines.settings import Settings

@@ -6,8 +6,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from fraudlake.job.deployment import restore_held, stop_job, submit_job
 from fraudlake.job.keeper import restore_if_lost
+from fraudlake.job.restore import restore_held
+from fraudlake.job.start import submit_job
+from fraudlake.job.stop import stop_job
 from fraudlake.stack.flink import taskmanager_names
 from fraudlake.stack.home import Home
 from fraudlake.stack.supervisor import Supervisor

@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fraudlake.job.deployment import Deployment, restore_held
+from fraudlake.job.restore import restore_held
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import Attempts, hold_job, is_being_changed, remember, remembered
@@ -21,6 +21,7 @@ from pipelines.job_memory import Attempts, hold_job, is_being_changed, remember,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fraudlake.job.launch import Deployment
     from pipelines.job_memory import Remembered
     from pipelines.settings import Settings
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def submit_if_missing(settings: Settings) -> bool:
     """Submit the job unless Flink works on one of its name; whether it was submitted."""
-    from fraudlake.job import deployment
+    from fraudlake.job import start
 
     with _marked(settings.stack.home):
-        return deployment.submit_if_missing(settings) is not None
+        return start.submit_if_missing(settings) is not None
 
 
 @contextmanager

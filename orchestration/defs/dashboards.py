@@ -3,13 +3,13 @@
 import dagster as dg
 from pydantic import Field
 
+from orchestration.check_results import to_result
 from orchestration.defs.alerts import fraud_alerts
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import DASHBOARDS
 from orchestration.owners import INVESTIGATION
 from orchestration.quality import judge_dashboards
 from orchestration.resources import Dashboards
-from orchestration.verdicts import to_result
 
 
 class Publishing(dg.Config):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from orchestration.check_results import to_result
 from orchestration.defs.dashboards import dashboards_in_step
 from orchestration.defs.lakehouse import dead_letters_table, decisions_table, labels_table
 from orchestration.defs.sinks import lakehouse_sink
@@ -26,7 +27,6 @@ from orchestration.quality import (
 )
 from orchestration.resources import AlertIndex, Tables
 from orchestration.verdict import is_well
-from orchestration.verdicts import to_result
 
 if TYPE_CHECKING:
     from sinks.lakehouse.watch.behaviour import Behaviour

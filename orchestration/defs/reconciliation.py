@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orchestration.check_results import to_result
 from orchestration.defs.alerts import fraud_alerts
 from orchestration.defs.ingest import transactions
 from orchestration.defs.lakehouse import dead_letters_table, decisions_table
@@ -21,7 +22,6 @@ from orchestration.keys import RECONCILIATION
 from orchestration.owners import DATA_PLATFORM
 from orchestration.reconciling import judge_alerted_hour, judge_stored_hour
 from orchestration.resources import Audit
-from orchestration.verdicts import to_result
 
 HOURS = dg.DynamicPartitionsDefinition(name="reconciled_hours")
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.check_results import to_evaluation
 from orchestration.failures import PATIENCE, translate_failures
 from orchestration.keys import JOB
 from orchestration.resources import Stream
-from orchestration.verdicts import to_evaluation
 from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.looking import Lookout
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from orchestration.check_results import to_result
 from orchestration.defs.repair import repair_stream
 from orchestration.failures import translate_failures
-from orchestration.verdicts import to_result
 from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.looking import Lookout

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from orchestration.check_results import to_evaluation
 from orchestration.keys import INDEX, JOB, table_key, topic_key
-from orchestration.verdicts import to_evaluation
 from orchestration.watching.checks import LOOK_CHECKS
 from orchestration.watching.cursor import Cursor
 from orchestration.watching.glance import BrokerGlance, StreamGlance, Trouble

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
-from fraudlake.job.deployment import Deployment, submit_job
+from fraudlake.job.start import submit_job
 from pipelines.flink import FlinkRest
 from pipelines.kafka import connect_consumer, read_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fraudlake.job.launch import Deployment
     from pipelines.settings import KafkaSettings, Settings
 
 VALUES_SECONDS = 120.0

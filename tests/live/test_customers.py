@@ -15,9 +15,10 @@ import pytest
 from pipeline_runs import await_values, running_job
 from test_job_decisions import at, send, send_transactions, transaction
 
-from fraudlake.job.deployment import stop_job, submit_job
 from fraudlake.job.keeper import restore_if_lost
 from fraudlake.job.priming import read_newest
+from fraudlake.job.start import submit_job
+from fraudlake.job.stop import stop_job
 from fraudlake.job.submission import JOB, run_submission
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import Remembered, remember, remembered

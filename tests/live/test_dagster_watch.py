@@ -15,7 +15,7 @@ import pytest
 from pipeline_runs import await_values, running_job, running_sinks
 from watch_daemon import Daemon, daemon_for
 
-from fraudlake.job.deployment import stop_job
+from fraudlake.job.stop import stop_job
 from orchestration.defs.reconciliation import HOURS
 from orchestration.hours_due import name_hour
 from orchestration.keys import RECONCILIATION

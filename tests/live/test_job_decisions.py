@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pipeline_runs import await_values, read_raw, running_job
 
-from fraudlake.job.deployment import stop_job, submit_job
+from fraudlake.job.start import submit_job
+from fraudlake.job.stop import stop_job
 from pipelines.contracts.alert import parse_alert
 from pipelines.contracts.decision import parse_decision
 from pipelines.ids import alert_id, decision_id

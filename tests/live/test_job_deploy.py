@@ -20,7 +20,7 @@ from confluent_kafka import TopicPartition
 from pipeline_runs import read_values
 from test_job_decisions import transaction
 
-from fraudlake.job import deployment
+from fraudlake.job import launch
 from fraudlake.job.deploy import deploy_job
 from fraudlake.job.keeper import restore_if_lost
 from pipelines.errors import JobError, RulesetError
@@ -157,7 +157,7 @@ def test_a_job_is_changed_under_load_and_taken_back_when_it_fails(
             # More subtasks than the cluster has slots for: it is accepted, and never runs. The file
             # that the old job was made of is broken by now.
             write(tmp_path, ONE)
-            monkeypatch.setattr(deployment, "RUNNING_SECONDS", 25.0)
+            monkeypatch.setattr(launch, "RUNNING_SECONDS", 25.0)
             flink = dataclasses.replace(settings.flink, parallelism=64)
             wide = dataclasses.replace(settings, flink=flink)
             with pytest.raises(JobError, match="The old one runs again"):

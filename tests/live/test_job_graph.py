@@ -12,7 +12,9 @@ import pytest
 from pipeline_runs import await_values, read_values, running_job
 from test_job_decisions import send, send_transactions, transaction
 
-from fraudlake.job.deployment import restore_held, stop_job, submit_job
+from fraudlake.job.restore import restore_held
+from fraudlake.job.start import submit_job
+from fraudlake.job.stop import stop_job
 from pipelines.flink import FlinkRest
 from pipelines.job_memory import statement_file
 from pipelines.kafka import create_topics
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from fraudlake.job.deployment import Deployment
+    from fraudlake.job.launch import Deployment
     from pipelines.settings import KafkaSettings, Settings
 
 pytestmark = pytest.mark.live

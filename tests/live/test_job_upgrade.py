@@ -14,9 +14,10 @@ import pytest
 from pipeline_runs import await_values, read_values, running_job
 from test_job_decisions import BERLIN_PARIS_KM, PARIS, send_transactions, transaction
 
-from fraudlake.job.deployment import stop_job, submit_if_missing, submit_job
 from fraudlake.job.keeper import restore_if_lost
 from fraudlake.job.saved_state import newest_state
+from fraudlake.job.start import submit_if_missing, submit_job
+from fraudlake.job.stop import stop_job
 from fraudlake.stack.status import read_status
 from pipelines.errors import TransientError
 from pipelines.flink import FlinkRest

@@ -10,7 +10,8 @@ from pipeline_runs import await_values, running_job
 from test_job_decisions import at, decisions_by_id, send, send_transactions, transaction
 from test_job_upgrade import until
 
-from fraudlake.job.deployment import stop_job, submit_job
+from fraudlake.job.start import submit_job
+from fraudlake.job.stop import stop_job
 from pipelines.kafka import read_group_offsets
 
 if TYPE_CHECKING:

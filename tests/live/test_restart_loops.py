@@ -14,8 +14,8 @@ from test_job_decisions import send_transactions, transaction
 from test_job_upgrade import until
 from watch_daemon import Daemon, daemon_for
 
-from fraudlake.job.deployment import restore_job
 from fraudlake.job.keeper import restore_if_lost
+from fraudlake.job.restore import restore_job
 from fraudlake.job.saved_state import local_path, newest_state
 from orchestration.watching.looking import Lookout
 from orchestration.watching.restarts import judge_restarts

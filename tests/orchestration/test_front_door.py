@@ -100,7 +100,7 @@ def test_whoever_sends_traffic_is_leashed(monkeypatch: pytest.MonkeyPatch) -> No
         asked.update(wishes)
         return {"sent": 1}
 
-    monkeypatch.setattr("orchestration.resources.ask", answer)
+    monkeypatch.setattr("orchestration.resources.processes.ask", answer)
     assert Traffic().send("produce", log=str) == {"sent": 1}
     assert asked["is_leashed"] is True
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
-from orchestration import resources
 from orchestration.defs.rules import active
 from orchestration.defs.rulesets import rulesets_table
 from orchestration.keys import RULES, RULESETS_TABLE
-from orchestration.resources import RuleDesk, Sinks
+from orchestration.resources import RuleDesk, Sinks, processes
 from pipelines.published_rules import read_published
 from pipelines.settings import Settings
 from sinks.lakehouse.query.opening import open_lake
@@ -96,6 +95,6 @@ def test_rows_of_the_sink_are_those_of_the_tables_that_it_fills(
 ) -> None:
     """A look at the sink told of the rule sets as if it had written them."""
     answer = {"tables": [{"table": name, "rows": 3} for name in ("decisions", "rulesets")]}
-    monkeypatch.setattr(resources, "ask", lambda *words, log: answer)
+    monkeypatch.setattr(processes, "ask", lambda *words, log: answer)
 
     assert Sinks().count_rows(log=str) == {"decisions": 3}

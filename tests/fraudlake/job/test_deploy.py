@@ -12,8 +12,8 @@ import pytest
 from fraudlake.job import deploy
 from fraudlake.job.build import build_of
 from fraudlake.job.deploy import deploy_job
-from fraudlake.job.deployment import Deployment
 from fraudlake.job.kept_parts import keep_kernel
+from fraudlake.job.launch import Deployment
 from fraudlake.job.state_check import LAYOUTS
 from fraudlake.job.switch_report import Mark, SwitchReport
 from pipelines.errors import JobError, RulesetError, TransientError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fraudlake.job import keeper, revival
-from fraudlake.job.deployment import Deployment
+from fraudlake.job.launch import Deployment
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Checkpoints, Job
 from pipelines.job_memory import Attempts, Remembered, remember, remembered

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.job import deployment, priming
+from fraudlake.job import launch, priming
 from fraudlake.job.priming import SideInput, prime
 from pipelines.errors import JobError, TransientError
 from pipelines.flink import Job
@@ -183,13 +183,13 @@ def test_only_a_start_from_no_state_reads_them_first(
         steps.append(f"from {savepoint}")
         raise Stopped
 
-    monkeypatch.setattr(deployment, "end_left_over", lambda settings: steps.append("ended"))
-    monkeypatch.setattr(deployment, "prime", primed)
-    monkeypatch.setattr(deployment, "run_submission", submit)
+    monkeypatch.setattr(launch, "end_left_over", lambda settings: steps.append("ended"))
+    monkeypatch.setattr(launch, "prime", primed)
+    monkeypatch.setattr(launch, "run_submission", submit)
     remember(settings, Remembered(job_id="b" * 32, ruleset=""))
     with pytest.raises(Stopped):
         draft = dataclasses.replace(DRAFT, origin=origin, kernel=str(kernel))
-        deployment._hand_over(settings, draft, [])
+        launch.launch_job(settings, draft, [])
     begin = ["read first", "from file:/read"] if is_primed else [f"from {origin}"]
     assert steps == ["ended", *begin]
     # The job is on the record before any of it.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.job import deployment, revival
-from fraudlake.job.deployment import Deployment
+from fraudlake.job import restore, revival
+from fraudlake.job.launch import Deployment
 from fraudlake.job.revival import note_steady, revive_held
 from pipelines.errors import FraudlakeError, JobError, TransientError
 from pipelines.flink import Checkpoints, Job
@@ -249,9 +249,9 @@ def test_person_who_restores_begins_anew(
         def active_job(self, name: str) -> None:
             return None
 
-    monkeypatch.setattr(deployment, "_hand_over", hand_over)
-    monkeypatch.setattr(deployment, "newest_state", lambda settings: None)
-    monkeypatch.setattr(deployment, "FlinkRest", NoJobs)
+    monkeypatch.setattr(restore, "launch_job", hand_over)
+    monkeypatch.setattr(restore, "newest_state", lambda settings: None)
+    monkeypatch.setattr(restore, "FlinkRest", NoJobs)
     remember(
         settings,
         Remembered(
@@ -259,7 +259,7 @@ def test_person_who_restores_begins_anew(
         ),
     )
     with pytest.raises(JobError, match="in vain"):
-        deployment.restore_job(settings, start=lambda known: revive_held(known, clock=lambda: NOW))
-    assert deployment.restore_job(settings) is answer
+        restore.restore_job(settings, start=lambda known: revive_held(known, clock=lambda: NOW))
+    assert restore.restore_job(settings) is answer
     [draft] = handed
     assert (draft.revived, draft.given_up) == ((), "")

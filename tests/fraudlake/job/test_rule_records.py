@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudlake.job import deployment
-from fraudlake.job.deployment import submit_if_missing, submit_job
+from fraudlake.job import start
 from fraudlake.job.lake_tables import bring_up_tables
+from fraudlake.job.launch import Deployment
 from fraudlake.job.rule_records import keep_rules, record_rules
+from fraudlake.job.start import submit_if_missing, submit_job
 from fraudlake.stack.ports import choose_ports
 from pipelines.errors import JobError, SinkError
 from pipelines.features import load_features
@@ -127,11 +128,9 @@ def test_tables_that_another_tool_has_changed_are_refused(
 def handed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """What was kept whenever a job was handed to the cluster, which refuses every second one."""
     seen: list[list[str]] = []
-    answer = deployment.Deployment(
-        job_id="b" * 32, state="RUNNING", ruleset=SPEED, url="", savepoint=None
-    )
+    answer = Deployment(job_id="b" * 32, state="RUNNING", ruleset=SPEED, url="", savepoint=None)
 
-    def hand_over(*_: object) -> deployment.Deployment:
+    def hand_over(*_: object) -> Deployment:
         seen.append([one.version for one in read_kept(settings)])
         if len(seen) % 2 == 0:
             msg = "no slots"
@@ -146,10 +145,10 @@ def handed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[list[str
         "find_flink": lambda python: None,
         "build_kernel": lambda flink: Path("/cache/kernel-1/kernel.jar"),
         "write_sql": lambda settings, name: "SELECT 1",
-        "_hand_over": hand_over,
+        "launch_job": hand_over,
     }
     for name, edge in edges.items():
-        monkeypatch.setattr(deployment, name, edge)
+        monkeypatch.setattr(start, name, edge)
     return seen
 
 
@@ -158,7 +157,7 @@ def test_submitted_job_is_recorded_with_what_was_kept_before_the_cluster_heard_o
     settings: Settings,
     handed: list[list[str]],
     said: list[str],
-    submit: Callable[..., deployment.Deployment],
+    submit: Callable[..., Deployment],
 ) -> None:
     done = submit(settings, ruleset="speed", say=said.append)
 

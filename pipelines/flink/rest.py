@@ -1,8 +1,4 @@
-"""Flink's REST API: the state of the cluster and of the job, and stopping with a savepoint.
-
-The edge to Flink for everything outside its own environment; by the standard library, so that it
-runs in both. Questions are cheap and time out quickly.
-"""
+"""The client of Flink's REST API."""
 
 from __future__ import annotations
 
@@ -12,82 +8,17 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import JobError, TransientError
+from pipelines.flink.facts import ENDED_STATES, Aggregate, Checkpoints, Cluster, Failure, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 REQUEST_SECONDS = 5.0
-ENDED_STATES = frozenset({"CANCELED", "FAILED", "FINISHED"})
-RUNNING_STATES = frozenset(
-    {"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "RECONCILING"}
-)
-WANTED_ENDS = frozenset({"CANCELLING", "CANCELED", "FINISHED"})
-"""Nobody but a person, or a program that acts for one, ends a job so."""
 _AWAY = frozenset({502, 503, 504})
 """What a JobManager that starts, or a proxy before one that is away, answers."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One job as the cluster lists it."""
-
-    job_id: str
-    name: str
-    state: str
-    started_ms: int
-    duration_ms: int
-
-    @property
-    def is_active(self) -> bool:
-        """True while the cluster runs it or tries to."""
-        return self.state in RUNNING_STATES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoints:
-    """How checkpointing of a job goes."""
-
-    completed: int
-    failed: int
-    restored: int
-    latest_ms: int | None
-    """When the newest completed one was finished, on Flink's clock."""
-    latest_bytes: int | None
-    latest_duration_ms: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """One time that tasks of a job failed, and Flink started them anew or gave the job up."""
-
-    at_ms: int
-    """On Flink's clock."""
-    sentence: str
-    """The first line of it."""
-    cause: str
-    """The first line of what is behind it, however deep; else its own."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """What the cluster has to offer."""
-
-    version: str
-    taskmanagers: int
-    slots_total: int
-    slots_free: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aggregate:
-    """One metric over the subtasks of a vertex."""
-
-    sum: float
-    max: float
 
 
 def rest_address(rest_url: str) -> tuple[str, int]:
