@@ -57,6 +57,8 @@ def replay_file(
     docs/examples/bank_history.toml --dry-run[/bold]. Then live, ten times as fast as it happened:
     [bold]--speed 10x[/bold]. Each row becomes a transaction or a line of the rejects file.
     """
+    from functools import partial
+
     from fraudlake.stopping import stop_on_signal
     from pipelines.fx import load_fx
     from pipelines.pacing import Pace
@@ -78,7 +80,7 @@ def replay_file(
             file,
             row_mapping,
             layout,
-            destination=_connect(rates, preview),
+            connect=partial(_connect, rates, preview),
             rejects_path=rejects_path,
             pace=pace,
             start_ms=start_ms,
@@ -115,7 +117,7 @@ def _run(
     mapping: RowMapping,
     layout: FileLayout,
     *,
-    destination: Destination,
+    connect: Callable[[], Destination],
     rejects_path: Path,
     pace: Pace,
     start_ms: int | None,
@@ -142,6 +144,7 @@ def _run(
     )
     try:
         check_columns(mapping, source.columns, file)
+        destination = connect()  # what is wrong with the files is told first
         rejects = Rejects(rejects_path)
         with progress:
             task = progress.add_task(file.name, total=1.0, facts="")

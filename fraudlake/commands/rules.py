@@ -89,7 +89,8 @@ def check(file: _File, as_json: _Json = False) -> None:
         faults = str(error).splitlines()
     if as_json:
         known = {} if ruleset is None else _summary(ruleset)
-        answer = {**known, "ok": not faults, "faults": faults}
+        hints = [] if ruleset is None or faults else _hints(ruleset)
+        answer = {**known, "ok": not faults, "faults": faults, "hints": hints}
         typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
         _show_check(ruleset, faults)
@@ -201,10 +202,18 @@ def _show_check(ruleset: Ruleset | None, faults: Sequence[str]) -> None:
     examples = sum(len(rule.examples) for rule in ruleset.rules)
     holding = f"{_count(len(ruleset.rules), 'rule')}, {_count(examples, 'example')} hold"
     _say(Text.assemble(("✓ ", "green"), f"{ruleset.version}: {holding}"))
-    for rule in ruleset.rules:
-        if {example.fires for example in rule.examples} != {True, False}:
-            hint = "has no example of each kind: one that fires, and a near miss that does not"
-            _say(Text.assemble(("! ", "yellow"), f"rule {rule.id} {hint}"))
+    for hint in _hints(ruleset):
+        _say(Text.assemble(("! ", "yellow"), hint))
+
+
+def _hints(ruleset: Ruleset) -> list[str]:
+    """What is no fault, and worth mending."""
+    lack = "has no example of each kind: one that fires, and a near miss that does not"
+    return [
+        f"rule {rule.id} {lack}"
+        for rule in ruleset.rules
+        if {example.fires for example in rule.examples} != {True, False}
+    ]
 
 
 def _show_rules(ruleset: Ruleset) -> None:

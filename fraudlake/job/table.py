@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from fraudlake.job.facts import JobFacts
 
-RULES_SHOWN = 5
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +53,10 @@ def render_job(look: Look, before: Look | None) -> Table:
     count("late", "late")
     count("repeats", "repeats")
     count("dead letters", "dead_letters")
-    for reason, total in _largest(figures.faults):
-        add(f"  {reason}", _whole(total))
-    for rule, total in _largest(figures.rules_fired):
-        add(f"fired: {rule}", _whole(total))
+    for label, total in _largest(figures.faults):
+        add(f"  {label}", _whole(total))
+    for label, total in _largest(figures.rules_fired):
+        add(f"fired: {label}", _whole(total))
     latency = (figures.decide_latency_p50_ms, figures.decide_latency_p99_ms)
     add("decide latency p50 / p99", " / ".join(_milliseconds(value) for value in latency))
     add("not fetched yet", _whole(figures.unread_records))
@@ -75,7 +75,7 @@ def render_job(look: Look, before: Look | None) -> Table:
     if facts.last_failure is not None:
         add("last failure", facts.last_failure[:60])
     if facts.given_up is not None:
-        table.caption = f"[red]given up: {facts.given_up}[/]\n{facts.url}"
+        table.caption = Text.assemble((f"given up: {facts.given_up}", "red"), "\n", facts.url)
     return table
 
 
@@ -95,7 +95,16 @@ def _rate(older: int | None, newer: int | None, seconds: float) -> str:
 
 
 def _largest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:RULES_SHOWN]
+    """The largest, and in one more row what all others come to.
+
+    >>> _largest({"a": 1, "b": 9, "c": 1, "d": 4, "e": 2, "f": 3, "g": 1})
+    [('b', 9), ('d', 4), ('f', 3), ('e', 2), ('a', 1), ('2 others', 2)]
+    """
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    shown, others = ranked[:MOST_SHOWN], ranked[MOST_SHOWN:]
+    if not others:
+        return shown
+    return [*shown, (f"{len(others)} others", sum(total for _, total in others))]
 
 
 def _whole(value: int | None) -> str:

@@ -64,6 +64,9 @@ def find_ruleset(name: str | Path) -> Path:
     shipped = shipped_rulesets()
     path = shipped.get(str(name), Path(name))
     if not path.is_file():
+        if path.suffix == ".toml":
+            msg = f"no such rule file: {path} (shipped rule sets: {', '.join(shipped)})"
+            raise RulesetError(msg)
         hint = nearest(str(name), shipped)
         msg = f"no rule set {str(name)!r}{hint} (shipped: {', '.join(shipped)}; or a file's path)"
         raise RulesetError(msg)

@@ -124,6 +124,16 @@ def test_a_file_of_unknown_kind_or_not_there(folder: Path) -> None:
         run(file="other.csv")
 
 
+def test_what_is_wrong_with_the_files_is_told_before_the_broker_is_asked(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FRAUDLAKE_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    arguments = ["replay", "other.csv", "--mapping", "bank_history.toml"]
+    error = CliRunner().invoke(app, arguments).exception
+    assert isinstance(error, TerminalError)
+    assert str(error) == "no such file: other.csv"
+
+
 def test_help_teaches_with_an_example() -> None:
     shown = CliRunner().invoke(app, ["replay", "--help"]).output
     assert "docs/examples/bank_history.toml" in shown

@@ -95,7 +95,7 @@ def test_every_fault_is_shown_whole_and_the_check_fails(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [f"✗ {fault}" for fault in faults]
     result = run("check", write(tmp_path, text), "--json")
     assert result.exit_code == 1
-    assert json.loads(result.stdout) == {"ok": False, "faults": faults}
+    assert json.loads(result.stdout) == {"ok": False, "faults": faults, "hints": []}
 
 
 def test_example_that_does_not_hold_fails_the_check(tmp_path: Path) -> None:
@@ -107,9 +107,12 @@ def test_example_that_does_not_hold_fails_the_check(tmp_path: Path) -> None:
 
 
 def test_rule_without_examples_passes_with_a_hint(tmp_path: Path) -> None:
-    result = run("check", write(tmp_path, GOOD.split("[[rule.example]]", maxsplit=1)[0]))
+    path = write(tmp_path, GOOD.split("[[rule.example]]", maxsplit=1)[0])
+    result = run("check", path)
     assert result.exit_code == 0
     assert "! rule big has no example of each kind" in result.stdout
+    [hint] = json.loads(run("check", path, "--json").stdout)["hints"]
+    assert f"! {hint}" in result.stdout.splitlines()
 
 
 def test_name_that_is_no_file_is_an_error_with_a_hint() -> None:
