@@ -29,7 +29,7 @@ _JOB = (
     "pipelines/expressions/*.py",
     "pipelines/features.toml",
     "pipelines/features/*.py",
-    "pipelines/flink.py",
+    "pipelines/flink/*.py",
     "pipelines/fx.py",
     "pipelines/fx.toml",
     "pipelines/hints.py",
