@@ -42,6 +42,9 @@ class Remembered:
     """Whether all its tasks were once seen to run."""
     build: str = ""
     """The hash of what was submitted: statement, kernel and how it runs (``job.build``)."""
+    code: str = ""
+    """The hash of the sources of the release that it is of, or was last found to be the same as
+    (``orchestration.code_version``); empty: not known."""
     kernel: str = ""
     """The jar that was submitted with the statement: the one kept beside it."""
     parallelism: int = 1

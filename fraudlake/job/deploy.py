@@ -22,6 +22,7 @@ from fraudlake.job.submission import JOB, run_submission, write_sql
 from fraudlake.job.switch_report import SwitchReport, mark_progress, report_switch
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
+from orchestration.code_version import job_code_version
 from pipelines.errors import FraudlakeError, JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
@@ -83,6 +84,7 @@ def _deploy_held(settings: Settings, ruleset: str | None, say: Callable[[str], N
     if known is not None and (known.job_id, known.build) == (running.job_id, build):
         # One that an older release deployed did not keep them.
         keep_rules(settings, name)
+        remember(settings, dataclasses.replace(known, code=job_code_version()))
         return Deployed(
             outcome="unchanged",
             job_id=known.job_id,

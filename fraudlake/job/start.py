@@ -16,6 +16,7 @@ from fraudlake.job.saved_state import named_state, newest_state
 from fraudlake.job.submission import write_sql
 from fraudlake.stack.flink_home import find_flink
 from fraudlake.stack.kernel import build_kernel
+from orchestration.code_version import job_code_version
 from pipelines.errors import JobError
 from pipelines.features import load_features
 from pipelines.flink import FlinkRest
@@ -124,6 +125,7 @@ def submit_held(
         ruleset_name=name,
         origin=origin,
         build=build_of(settings, write_sql(settings, name), kernel),
+        code=job_code_version(),
         kernel=str(kernel),
         parallelism=settings.flink.parallelism,
         state_backend=settings.flink.state_backend,

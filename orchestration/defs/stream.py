@@ -15,6 +15,9 @@ from orchestration.resources import FoundJob, Stream
 from orchestration.topic_assets import build_topic_asset
 from pipelines.features import Stage
 
+CODE_VERSION_TAG = "dagster/code_version"
+"""Dagster's own, by which it tells what is behind its code."""
+
 
 class Deployment(dg.Config):
     """What is to be done about the job."""
@@ -57,7 +60,11 @@ def fraud_detection(
     with translate_failures():
         found = stream.find() if config.only_if_never_deployed else None
         if found is not None:
-            return dg.MaterializeResult(metadata=_tell(found, page=stream.page_of(found.job_id)))
+            return dg.MaterializeResult(
+                metadata=_tell(found, page=stream.page_of(found.job_id)),
+                # Of the job, not of what looked at it: so Dagster shows one that is behind as such.
+                tags={CODE_VERSION_TAG: found.code or "unknown"},
+            )
         answer = stream.deploy(log=context.log.info)
         report = _report(answer, page=stream.page_of(str(answer["job_id"])))
         report["plan"] = dg.MetadataValue.md(_describe_plan(stream.stages()))
@@ -90,9 +97,17 @@ def _tell(found: FoundJob, *, page: str) -> dict[str, Any]:
         "deployed": remedies[found.state],
         "job id": found.job_id,
         "rule set": found.ruleset or "not known: it was not deployed from here",
-        "code": "not compared with this release's: materialize it once more to have it deployed",
+        "code": _tell_code(found.code),
         "page": dg.MetadataValue.url(page),
     }
+
+
+def _tell_code(code: str) -> str:
+    ours = job_code_version()
+    if code == ours:
+        return f"that of this release ({ours})"
+    what = f"of another release ({code})" if code else "not known"
+    return f"{what}; this one's is {ours}: materialize it once more to have that deployed"
 
 
 def _describe_plan(stages: Sequence[Stage]) -> str:

@@ -27,6 +27,8 @@ class FoundJob:
     ruleset: str
     """Empty: it is not known how the job was made."""
     state: Literal["runs", "is stopped", "has ended"]
+    code: str = ""
+    """The code version of the release that it is of; empty: not known."""
 
 
 class Stream:
@@ -45,14 +47,15 @@ class Stream:
         if active is not None:
             # The job says it itself: what is remembered here is written down a moment later.
             ruleset = rest.parameters(active.job_id).get("ruleset", "")
-            return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs")
+            code = known.code if known is not None and known.job_id == active.job_id else ""
+            return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs", code=code)
         # A first deployment that failed is remembered, too.
         if known is None or not (known.has_run or known.is_stopped or known.superseded):
             return None
         state: Literal["is stopped", "has ended"] = (
             "is stopped" if known.is_stopped else "has ended"
         )
-        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state)
+        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state, code=known.code)
 
     def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Make the job what the rules in force, code and settings say; what that did.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from orchestration.code_version import job_code_version
 from orchestration.definitions import defs
 from orchestration.defs.first_look import CAREFUL, first_look
 from orchestration.defs.rules import active
@@ -93,6 +94,14 @@ class WatchedStream(Stream):
 
 def look(stream: WatchedStream) -> dict[str, dict[str, Any]]:
     """What the run that ``first_look`` asks for says of rules and job."""
+    return {
+        name: {key: value.value for key, value in one.metadata.items()}
+        for name, one in materialize(stream).items()
+    }
+
+
+def materialize(stream: WatchedStream) -> dict[str, dg.AssetMaterialization]:
+    """Rules and job, by that run."""
     location = dg.Definitions(
         assets=[active, fraud_detection],
         sensors=[first_look],
@@ -111,9 +120,7 @@ def look(stream: WatchedStream) -> dict[str, dict[str, Any]]:
             run_config=request.run_config,
         )
     return {
-        NAMES[event.asset_key]: {
-            name: value.value for name, value in event.materialization.metadata.items()
-        }
+        NAMES[event.asset_key]: event.materialization
         for event in run.get_asset_materialization_events()
         if event.asset_key is not None
     }
@@ -196,6 +203,26 @@ def test_job_that_runs_and_was_deployed_from_elsewhere_is_left_alone(cluster: Cl
     seen = look(stream)
     assert stream.deployed == 0
     assert seen["the job"]["rule set"] == "not known: it was not deployed from here"
+
+
+@pytest.mark.parametrize(
+    ("code", "tag", "tells"),
+    [
+        (job_code_version(), job_code_version(), "that of this release"),
+        ("0123", "0123", "of another release (0123); this one's is"),
+        ("", "unknown", "not known; this one's is"),
+    ],
+    ids=["this release", "another", "not known"],
+)
+def test_job_that_is_found_in_place_is_shown_with_its_own_code(
+    cluster: Cluster, code: str, tag: str, tells: str
+) -> None:
+    """One of an older release was marked as up to date by the look at it."""
+    deployed("speed@1", name="speed", code=code)
+    cluster.state = "RUNNING"
+    job = materialize(WatchedStream())["the job"]
+    assert str(job.metadata["code"].value).startswith(tells)
+    assert (job.tags or {})["dagster/code_version"] == tag
 
 
 def test_job_that_has_ended_is_left_to_the_watch(cluster: Cluster) -> None:

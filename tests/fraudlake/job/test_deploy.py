@@ -10,6 +10,7 @@ from deploying_cluster import NEW, OLD, STOPPED_AT, SWITCH, Cluster, make_kernel
 
 from fraudlake.job import deploy
 from fraudlake.job.deploy import deploy_job
+from orchestration.code_version import job_code_version
 from pipelines.errors import JobError, RulesetError
 from pipelines.job_memory import remember, remembered
 from sinks.lakehouse.query.opening import open_lake
@@ -38,6 +39,9 @@ def test_nothing_is_done_where_nothing_has_changed(
     assert (deployed.outcome, deployed.job_id, deployed.switch) == ("unchanged", OLD, None)
     assert deployed.ruleset == "classic@old"
     assert cluster.steps == []
+    known = remembered(settings)
+    assert known is not None
+    assert known.code == job_code_version()  # whichever release it was of
     # By an older release, which recorded nothing.
     assert recorded(settings) == ["classic"]
 
