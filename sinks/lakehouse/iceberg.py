@@ -16,6 +16,7 @@ Kept here, and pinned by a contract test, because any version of pyiceberg may c
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from pyiceberg.exceptions import (
     RESTError,
     ValidationException,
 )
-from pyiceberg.io import FileIO, InputFile, OutputFile
+from pyiceberg.io import FileIO, InputFile, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import _dataframe_to_data_files
 from pyiceberg.table import Transaction
 from pyiceberg.table.snapshots import ancestors_of
@@ -87,32 +88,73 @@ def _delete(io: FileIO, path: str) -> None:
 
 
 class _NotingIO(FileIO):
-    """The table's files, with a note of each that is begun."""
+    """The table's files, with a note of each that is begun.
+
+    pyiceberg writes several at once, and when one of them fails it waits for no other: one that is
+    whole only then is deleted by who has written it.
+    """
 
     def __init__(self, io: FileIO) -> None:
         super().__init__(io.properties)
         self._io = io
         self._begun: list[str] = []
         self._is_stopped = False
+        self._one_change = threading.Lock()
 
     def stop(self) -> None:
         """Begin no file any more, and delete those that were."""
-        self._is_stopped = True
+        with self._one_change:
+            self._is_stopped = True
         for path in self._begun:
             _delete(self._io, path)
 
     def new_output(self, location: str) -> OutputFile:
+        with self._one_change:
+            self._refuse_if_stopped()
+            self._begun.append(location)
+        return _NotedFile(self, self._io.new_output(location))
+
+    def note_whole(self, location: str) -> None:
+        """The file is written to its end; OSError if by then nobody wants it."""
+        with self._one_change:
+            try:
+                self._refuse_if_stopped()
+            except OSError:
+                _delete(self._io, location)
+                raise
+
+    def _refuse_if_stopped(self) -> None:
         if self._is_stopped:
             msg = "another file of this batch could not be written"
             raise OSError(msg)
-        self._begun.append(location)
-        return self._io.new_output(location)
 
     def new_input(self, location: str) -> InputFile:
         return self._io.new_input(location)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
         self._io.delete(location)
+
+
+class _NotedFile(OutputFile):
+    """A file that is asked for its length once it is whole, and notes that."""
+
+    def __init__(self, io: _NotingIO, file: OutputFile) -> None:
+        super().__init__(file.location)
+        self._io, self._file = io, file
+
+    def __len__(self) -> int:
+        size = len(self._file)
+        self._io.note_whole(self.location)
+        return size
+
+    def exists(self) -> bool:
+        return self._file.exists()
+
+    def to_input_file(self) -> InputFile:
+        return self._file.to_input_file()
+
+    def create(self, overwrite: bool = False) -> OutputStream:
+        return self._file.create(overwrite=overwrite)
 
 
 class _ThriftyTransaction(Transaction):

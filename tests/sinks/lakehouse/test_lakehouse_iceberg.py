@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyiceberg.catalog import Catalog
+
+DEADLINE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -257,21 +260,33 @@ def test_properties_come_and_go_with_a_snapshot(open_table: Callable[[], Table])
 def test_files_that_cannot_all_be_written_are_none(
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One for each day: the second finds no room."""
+    """One for each day: the second finds no room, and another is slower than the look for files."""
     catalog.create_namespace_if_not_exists("n")
     schema = Schema(NestedField(1, "offset", LongType()))
     spec = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "part"))
     table = catalog.create_table("n.split", schema, partition_spec=spec)
-    write, written = ParquetFormatWriter.write, itertools.count()
+    folder = Path(table.location().removeprefix("file://"))
+    write, has_begun, has_failed = ParquetFormatWriter.write, threading.Event(), threading.Event()
+    late: list[Path] = []
 
     def fill_the_disk(self: ParquetFormatWriter, rows: pa.Table) -> None:
-        if next(written) == 1:
+        (value,) = rows.column("offset").to_pylist()
+        if value == 0:
+            assert has_begun.wait(DEADLINE_SECONDS)
             raise OSError("No space left on device")
+        if value == 1:
+            has_begun.set()
+            assert has_failed.wait(DEADLINE_SECONDS)
         write(self, rows)
+        if value == 1:
+            late.extend(folder.rglob("*.parquet"))
 
     monkeypatch.setattr(ParquetFormatWriter, "write", fill_the_disk)
     with pytest.raises(OSError, match="No space left"):
         write_files(table, numbers(*range(6)))
 
-    folder = Path(table.location().removeprefix("file://"))
-    assert list(folder.rglob("*.parquet")) == []
+    has_failed.set()
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not late or list(folder.rglob("*.parquet")):
+        assert time.monotonic() < deadline, list(folder.rglob("*.parquet"))
+        time.sleep(0.01)
