@@ -70,11 +70,12 @@ down: .venv/.ready ## Stop the stack; data stays
 
 ## -- check ------------------------------------------------------------------------------------
 
-check: setup ## Format, lint, types, import rules, fast tests
+check: setup ## Format, lint, types, import rules, examples in docstrings, fast tests
 	$(MAIN)/ruff format --check .
 	$(MAIN)/ruff check .
 	$(MAIN)/mypy
 	$(MAIN)/lint-imports
+	$(MAIN)/pytest -q --doctest-modules bench fraudlake orchestration pipelines sinks
 	$(MAIN)/pytest -q -n logical --dist worksteal -m "not live and not flink"
 
 test: check ## All of check, the tests in Flink's environment, and those on real servers

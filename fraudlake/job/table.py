@@ -95,15 +95,15 @@ def _rate(older: int | None, newer: int | None, seconds: float) -> str:
 
 
 def _largest(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The largest, and in one more row what all others come to.
+    """The largest, and in one more row what several others come to.
 
     >>> _largest({"a": 1, "b": 9, "c": 1, "d": 4, "e": 2, "f": 3, "g": 1})
     [('b', 9), ('d', 4), ('f', 3), ('e', 2), ('a', 1), ('2 others', 2)]
     """
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown, others = ranked[:MOST_SHOWN], ranked[MOST_SHOWN:]
-    if not others:
-        return shown
+    if len(others) <= 1:  # the row that would count it can name it as well
+        return ranked
     return [*shown, (f"{len(others)} others", sum(total for _, total in others))]
 
 
