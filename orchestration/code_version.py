@@ -1,4 +1,6 @@
-"""What the code of the job and the shipped rules are, as a hash: read when the graph is loaded.
+"""What the code of the job and the shipped rules are, as a hash.
+
+Read when the graph is loaded, and remembered by each deployment.
 
 Dagster shows an asset as behind when it was materialized at another code version. Files are read
 and nothing else, so that this needs no server and no setting.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import JobError
@@ -97,7 +97,9 @@ def remembered(settings: Settings) -> Remembered | None:
 
 
 def _read(members: dict[str, Any]) -> Remembered:
-    found = Remembered(**members)
+    known = {item.name for item in fields(Remembered)}
+    # What a later release adds says nothing to this one, which may run beside it for a while.
+    found = Remembered(**{name: value for name, value in members.items() if name in known})
     before: Any = found.replaces  # as JSON has it
     return replace(
         found,

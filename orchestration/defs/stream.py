@@ -17,6 +17,7 @@ from pipelines.features import Stage
 
 CODE_VERSION_TAG = "dagster/code_version"
 """Dagster's own, by which it tells what is behind its code."""
+CODE_VERSION = job_code_version()
 
 
 class Deployment(dg.Config):
@@ -35,7 +36,7 @@ class Deployment(dg.Config):
     group_name="stream",
     kinds={"flink", "python"},
     owners=[DATA_PLATFORM],
-    code_version=job_code_version(),
+    code_version=CODE_VERSION,
     description=(
         "The job that decides on every transaction, exactly once.\n\n"
         "Materialize it to make the job what the rules in force (`rules/active`), code and "
@@ -103,11 +104,10 @@ def _tell(found: FoundJob, *, page: str) -> dict[str, Any]:
 
 
 def _tell_code(code: str) -> str:
-    ours = job_code_version()
-    if code == ours:
-        return f"that of this release ({ours})"
+    if code == CODE_VERSION:
+        return f"that of this release ({code})"
     what = f"of another release ({code})" if code else "not known"
-    return f"{what}; this one's is {ours}: materialize it once more to have that deployed"
+    return f"{what}; this one's is {CODE_VERSION}: materialize it once more to have that deployed"
 
 
 def _describe_plan(stages: Sequence[Stage]) -> str:

@@ -27,7 +27,7 @@ class FoundJob:
     ruleset: str
     """Empty: it is not known how the job was made."""
     state: Literal["runs", "is stopped", "has ended"]
-    code: str = ""
+    code: str
     """The code version of the release that it is of; empty: not known."""
 
 
@@ -41,21 +41,26 @@ class Stream:
     def find(self) -> FoundJob | None:
         """The job that runs, or was deployed here last; None: none ever ran."""
         settings = Settings.from_env()
-        known = remembered(settings)
         rest = FlinkRest(settings.flink.rest_url)
         active = rest.active_job(settings.flink.job_name)
+        # Read after Flink is asked: a job is remembered before it is submitted.
+        known = remembered(settings)
+        # One that has shown nothing yet may give its place back to the one before.
+        code = "" if known is None or known.replaces is not None else known.code
         if active is not None:
             # The job says it itself: what is remembered here is written down a moment later.
             ruleset = rest.parameters(active.job_id).get("ruleset", "")
-            code = known.code if known is not None and known.job_id == active.job_id else ""
-            return FoundJob(job_id=active.job_id, ruleset=ruleset, state="runs", code=code)
+            is_ours = known is not None and known.job_id == active.job_id
+            return FoundJob(
+                job_id=active.job_id, ruleset=ruleset, state="runs", code=code if is_ours else ""
+            )
         # A first deployment that failed is remembered, too.
         if known is None or not (known.has_run or known.is_stopped or known.superseded):
             return None
         state: Literal["is stopped", "has ended"] = (
             "is stopped" if known.is_stopped else "has ended"
         )
-        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state, code=known.code)
+        return FoundJob(job_id=known.job_id, ruleset=known.ruleset, state=state, code=code)
 
     def deploy(self, *, log: Callable[[str], object]) -> Mapping[str, Any]:
         """Make the job what the rules in force, code and settings say; what that did.

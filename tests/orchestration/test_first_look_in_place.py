@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
+from staleness import why_behind
 
 from orchestration.code_version import job_code_version
 from orchestration.definitions import defs
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOB_ID = "a" * 32
+OLD = Remembered(job_id="c" * 32, ruleset="speed@0", code="0123")
 NAMES = {JOB: "the job", RULES: "the rules"}
 
 
@@ -94,14 +96,6 @@ class WatchedStream(Stream):
 
 def look(stream: WatchedStream) -> dict[str, dict[str, Any]]:
     """What the run that ``first_look`` asks for says of rules and job."""
-    return {
-        name: {key: value.value for key, value in one.metadata.items()}
-        for name, one in materialize(stream).items()
-    }
-
-
-def materialize(stream: WatchedStream) -> dict[str, dg.AssetMaterialization]:
-    """Rules and job, by that run."""
     location = dg.Definitions(
         assets=[active, fraud_detection],
         sensors=[first_look],
@@ -120,7 +114,9 @@ def materialize(stream: WatchedStream) -> dict[str, dg.AssetMaterialization]:
             run_config=request.run_config,
         )
     return {
-        NAMES[event.asset_key]: event.materialization
+        NAMES[event.asset_key]: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
         for event in run.get_asset_materialization_events()
         if event.asset_key is not None
     }
@@ -205,24 +201,42 @@ def test_job_that_runs_and_was_deployed_from_elsewhere_is_left_alone(cluster: Cl
     assert seen["the job"]["rule set"] == "not known: it was not deployed from here"
 
 
+OURS = job_code_version()
+BEHIND = ["has a new code version"]
+
+
 @pytest.mark.parametrize(
-    ("code", "tag", "tells"),
+    ("state", "known", "tells", "behind"),
     [
-        (job_code_version(), job_code_version(), "that of this release"),
-        ("0123", "0123", "of another release (0123); this one's is"),
-        ("", "unknown", "not known; this one's is"),
+        ("RUNNING", {"code": OURS}, "that of this release", []),
+        ("FAILED", {"code": OURS}, "that of this release", []),
+        ("RUNNING", {"code": "0123"}, "of another release (0123); this one's is", BEHIND),
+        ("FAILED", {"code": "0123"}, "of another release (0123); this one's is", BEHIND),
+        ("RUNNING", {}, "not known; this one's is", BEHIND),
+        ("RUNNING", {"code": OURS, "job_id": "b" * 32}, "not known", BEHIND),
+        # Without a checkpoint yet: the old one may come back.
+        ("RUNNING", {"code": OURS, "replaces": OLD}, "not known", BEHIND),
+        ("FAILED", {"code": OURS, "replaces": OLD}, "not known", BEHIND),
     ],
-    ids=["this release", "another", "not known"],
+    ids=str,
 )
 def test_job_that_is_found_in_place_is_shown_with_its_own_code(
-    cluster: Cluster, code: str, tag: str, tells: str
+    cluster: Cluster, state: str, known: Mapping[str, Any], tells: str, behind: Sequence[str]
 ) -> None:
     """One of an older release was marked as up to date by the look at it."""
-    deployed("speed@1", name="speed", code=code)
-    cluster.state = "RUNNING"
-    job = materialize(WatchedStream())["the job"]
-    assert str(job.metadata["code"].value).startswith(tells)
-    assert (job.tags or {})["dagster/code_version"] == tag
+    deployed("speed@1", name="speed", **known)
+    cluster.state = state
+    config = {"ops": {JOB.to_python_identifier(): {"config": dict(CAREFUL[JOB])}}}
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize(
+            [fraud_detection],
+            instance=instance,
+            resources={"stream": WatchedStream()},
+            run_config=config,
+        )
+        [event] = run.get_asset_materialization_events()
+        assert str(event.materialization.metadata["code"].value).startswith(tells)
+        assert why_behind(instance) == behind
 
 
 def test_job_that_has_ended_is_left_to_the_watch(cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,3 +57,20 @@ def test_only_one_command_at_a_time_may_act_on_the_job(settings: Settings) -> No
         pass
     with hold_job(settings, wait_seconds=0):
         pass
+
+
+def test_memory_of_another_release_is_read_in_what_both_know(settings: Settings) -> None:
+    """The keeper of an older release runs on beside a deployment by a newer one."""
+    before = Remembered(job_id="a" * 32, ruleset="old@1")
+    known = Remembered(job_id="b" * 32, ruleset="new@1", code="0123", replaces=before)
+    remember(settings, known)
+    file = settings.stack.home / "flink" / "eu-fraud.json"
+    written = json.loads(file.read_text())
+    for one in (written, written["replaces"]):
+        one["of_a_later_release"] = 1
+    file.write_text(json.dumps(written))
+    assert remembered(settings) == known
+
+    del written["code"]
+    file.write_text(json.dumps(written))
+    assert remembered(settings) == dataclasses.replace(known, code="")

@@ -1,4 +1,4 @@
-"""A job that was deployed, on a cluster that only pretends."""
+"""Settings of a pipeline of its own; and a job that was deployed, on a cluster that pretends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fraudlake.job.build import build_of
 from fraudlake.job.kept_parts import keep_kernel
 from fraudlake.job.switch_report import Mark
 from pipelines.job_memory import Remembered, remember, statement_file
-from pipelines.settings import FlinkSettings, Settings, StackSettings
+from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(stack=StackSettings(home=tmp_path), flink=FlinkSettings(ruleset="classic"))
+    return Settings(
+        stack=StackSettings(home=tmp_path),
+        kafka=KafkaSettings(topic_prefix="eu-"),
+        flink=FlinkSettings(job_name="fraud", ruleset="speed"),
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,16 +20,9 @@ from pipelines.job_memory import (
     remembered,
     statement_file,
 )
-from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        stack=StackSettings(home=tmp_path),
-        kafka=KafkaSettings(topic_prefix="eu-"),
-        flink=FlinkSettings(job_name="fraud", ruleset="speed"),
-    )
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 
 @pytest.mark.parametrize("gone", [None, "statement", "kernel"])
@@ -42,6 +36,7 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
         ruleset_name="rules.toml",
         kernel=str(kernel),
         origin="s3://b/savepoint",
+        code="0123",
         parallelism=3,
         state_backend="rocksdb",
     )
@@ -54,11 +49,11 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
     handed: list[tuple[Settings, Remembered, list[str]]] = []
     answer = Deployment(job_id="b" * 32, state="RUNNING", ruleset="", url="", savepoint=None)
 
-    def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
+    def launched(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
         handed.append((settings, draft, words))
         return answer
 
-    monkeypatch.setattr(restore, "launch_job", hand_over)
+    monkeypatch.setattr(restore, "launch_job", launched)
     monkeypatch.setattr(restore, "submit_held", lambda settings, attempts: ("anew", attempts))
     if gone is not None:
         attempts = Attempts(revived=(1.0,))
@@ -69,7 +64,7 @@ def test_lost_job_is_restored_as_it_was_unless_what_it_was_is_gone(
     assert words == ["--statement", str(statement_file(settings, draft.job_id))]
     assert statement_file(settings, draft.job_id).read_text() == "{}"
     assert (used.flink.parallelism, used.flink.state_backend) == (3, "rocksdb")
-    assert draft.origin == "s3://b/savepoint"
+    assert (draft.origin, draft.code) == ("s3://b/savepoint", "0123")
     assert draft.job_id != known.job_id
 
 
@@ -80,11 +75,14 @@ def test_job_lost_before_its_first_checkpoint_gives_its_place_back(
     """A deployment that was killed left an untried job to the keeper."""
     kernel = tmp_path / "kernel.jar"
     kernel.write_text("")
-    old = Remembered(job_id="a" * 32, ruleset="old@1", kernel=str(kernel), revived=(1.0,))
+    old = Remembered(
+        job_id="a" * 32, ruleset="old@1", kernel=str(kernel), code="old", revived=(1.0,)
+    )
     new = Remembered(
         job_id="b" * 32,
         ruleset="new@1",
         kernel=str(kernel),
+        code="new",
         origin="s3://b/savepoint",
         replaces=old,
     )
@@ -99,16 +97,16 @@ def test_job_lost_before_its_first_checkpoint_gives_its_place_back(
     monkeypatch.setattr(restore, "FlinkRest", lambda url: Stuck(ended))
     handed: list[Remembered] = []
 
-    def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> None:
+    def launched(settings: Settings, draft: Remembered, words: list[str]) -> None:
         handed.append(draft)
 
-    monkeypatch.setattr(restore, "launch_job", hand_over)
+    monkeypatch.setattr(restore, "launch_job", launched)
     restore_held(settings)
 
     [draft] = handed
     came_back = new if own_state else old
     assert statement_file(settings, draft.job_id).read_text() == came_back.ruleset
-    assert (draft.origin, draft.replaces) == (saved, None)
+    assert (draft.origin, draft.replaces, draft.code) == (saved, None, came_back.code)
     assert ended == ([] if own_state else [new.job_id])
     # Killed at this moment, it is no person who has cancelled the job.
     known = remembered(settings)

@@ -239,7 +239,7 @@ def test_person_who_restores_begins_anew(
     handed: list[Remembered] = []
     answer = Deployment(job_id="b" * 32, state="RUNNING", ruleset="", url="", savepoint=None)
 
-    def hand_over(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
+    def launched(settings: Settings, draft: Remembered, words: list[str]) -> Deployment:
         handed.append(draft)
         return answer
 
@@ -249,7 +249,7 @@ def test_person_who_restores_begins_anew(
         def active_job(self, name: str) -> None:
             return None
 
-    monkeypatch.setattr(restore, "launch_job", hand_over)
+    monkeypatch.setattr(restore, "launch_job", launched)
     monkeypatch.setattr(restore, "newest_state", lambda settings: None)
     monkeypatch.setattr(restore, "FlinkRest", NoJobs)
     remember(

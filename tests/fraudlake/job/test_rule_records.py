@@ -14,6 +14,7 @@ from fraudlake.job.launch import Deployment
 from fraudlake.job.rule_records import keep_rules, record_rules
 from fraudlake.job.start import submit_if_missing, submit_job
 from fraudlake.stack.ports import choose_ports
+from orchestration.code_version import job_code_version
 from pipelines.errors import JobError, SinkError
 from pipelines.features import load_features
 from pipelines.kept_rules import read_kept
@@ -24,6 +25,8 @@ from sinks.lakehouse.query.opening import open_lake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipelines.job_memory import Remembered
 
 SPEED = load_ruleset("speed", load_features()).version
 
@@ -130,7 +133,8 @@ def handed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[list[str
     seen: list[list[str]] = []
     answer = Deployment(job_id="b" * 32, state="RUNNING", ruleset=SPEED, url="", savepoint=None)
 
-    def hand_over(*_: object) -> Deployment:
+    def launched(settings: Settings, draft: Remembered, *_: object) -> Deployment:
+        assert draft.code == job_code_version()
         seen.append([one.version for one in read_kept(settings)])
         if len(seen) % 2 == 0:
             msg = "no slots"
@@ -145,7 +149,7 @@ def handed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[list[str
         "find_flink": lambda python: None,
         "build_kernel": lambda flink: Path("/cache/kernel-1/kernel.jar"),
         "write_sql": lambda settings, name: "SELECT 1",
-        "launch_job": hand_over,
+        "launch_job": launched,
     }
     for name, edge in edges.items():
         monkeypatch.setattr(start, name, edge)

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from fraudlake.job.start import choose_ruleset
 from pipelines.job_memory import Remembered, remember
-from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        stack=StackSettings(home=tmp_path),
-        kafka=KafkaSettings(topic_prefix="eu-"),
-        flink=FlinkSettings(job_name="fraud", ruleset="speed"),
-    )
+    from pipelines.settings import Settings
 
 
 def test_rule_set_is_the_named_one_else_the_last_one_else_the_settings(

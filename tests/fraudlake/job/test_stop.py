@@ -17,19 +17,9 @@ from pipelines.job_memory import (
     remembered,
     statement_file,
 )
-from pipelines.settings import FlinkSettings, KafkaSettings, Settings, StackSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(
-        stack=StackSettings(home=tmp_path),
-        kafka=KafkaSettings(topic_prefix="eu-"),
-        flink=FlinkSettings(job_name="fraud", ruleset="speed"),
-    )
+    from pipelines.settings import Settings
 
 
 class Stopping:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.data_version import CachingStaleStatusResolver
-from dagster._core.loader import LoadingContextForTest
 from glances import glance, job, stream
+from staleness import why_behind
 
 from orchestration.defs.repair import repair_stream
 from orchestration.defs.stream import fraud_detection
@@ -109,14 +108,6 @@ def test_repair_run_judges_the_job_that_it_has_started(instance: dg.DagsterInsta
         key = dg.AssetCheckKey(JOB, name)
         (kept,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=5)
         assert kept.status.value == "SUCCEEDED"
-
-
-def why_behind(instance: dg.DagsterInstance) -> list[str]:
-    """Dagster's own words for what has moved on since the job was materialized."""
-    stand_in = {"stream": FakeStream(RESTORED)}
-    graph = dg.Definitions(assets=[fraud_detection], resources=stand_in).resolve_asset_graph()
-    resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    return [cause.reason for cause in resolver.get_stale_causes(JOB)]
 
 
 def materialize(instance: dg.DagsterInstance, asset: dg.AssetsDefinition) -> None:
