@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import secrets
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from flink_slots import give_slots_back
 
 from fraudlake.stack.lifecycle import start_stack
 from fraudlake.stack.ports import choose_ports
 from fraudlake.stack.purge import purge_stack
 from fraudlake.stack.shutdown import stop_stack
-from pipelines.flink import ENDED_STATES, FlinkRest
 from pipelines.kafka import create_topics
 from pipelines.settings import Settings
 from sinks.alerts import template
@@ -33,8 +30,6 @@ if TYPE_CHECKING:
 PORTS = ("kafka_port", "kafka_controller_port", "flink_port", "flink_rpc_port")
 PORTS += ("elasticsearch_port", "elasticsearch_transport_port", "dagster_port")
 PORTS += ("jobmanager_metrics_port", "taskmanager_metrics_port")
-
-GIVEN_BACK_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
@@ -71,25 +66,7 @@ def settings(stack: Settings) -> Iterator[Settings]:
         lakehouse=dataclasses.replace(stack.lakehouse, namespace=name),
     )
     if not stack.flink.external:
-        give_slots_back(stack.flink.rest_url)
-
-
-def give_slots_back(rest_url: str) -> None:
-    """A job that a test left running would starve the next: it is ended, and the test fails."""
-    deadline = time.monotonic() + GIVEN_BACK_SECONDS
-    while True:
-        cluster = FlinkRest(rest_url).cluster()
-        if cluster.slots_free == cluster.slots_total:
-            return
-        if time.monotonic() > deadline:
-            break
-        time.sleep(0.5)
-    with urllib.request.urlopen(f"{rest_url}/jobs/overview", timeout=10) as answer:
-        jobs = [job for job in json.load(answer)["jobs"] if job["state"] not in ENDED_STATES]
-    for job in jobs:
-        FlinkRest(rest_url).cancel(job["jid"])
-    left = ", ".join(f"{job['name']} ({job['jid']}, {job['state']})" for job in jobs)
-    pytest.fail(f"left running on Flink: {left}")
+        give_slots_back(stack)
 
 
 @pytest.fixture
