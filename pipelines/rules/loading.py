@@ -65,7 +65,8 @@ def find_ruleset(name: str | Path) -> Path:
     path = shipped.get(str(name), Path(name))
     if not path.is_file():
         if path.suffix == ".toml":
-            msg = f"no such rule file: {path} (shipped rule sets: {', '.join(shipped)})"
+            hint = nearest(path.stem, shipped)
+            msg = f"no such rule file: {path}{hint} (shipped rule sets: {', '.join(shipped)})"
             raise RulesetError(msg)
         hint = nearest(str(name), shipped)
         msg = f"no rule set {str(name)!r}{hint} (shipped: {', '.join(shipped)}; or a file's path)"

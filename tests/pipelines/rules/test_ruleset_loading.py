@@ -198,6 +198,8 @@ def test_unknown_name_gets_a_hint() -> None:
 def test_file_that_is_not_there_is_called_a_file(tmp_path: Path) -> None:
     with pytest.raises(RulesetError, match=r"^no such rule file: .*/mine\.toml \(shipped"):
         load_ruleset(tmp_path / "mine.toml", FEATURES)
+    with pytest.raises(RulesetError, match=r"clasic\.toml - did you mean classic\? \(shipped"):
+        load_ruleset(tmp_path / "clasic.toml", FEATURES)
 
 
 def test_shipped_name_and_path_give_the_same(tmp_path: Path) -> None:
